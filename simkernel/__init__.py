@@ -40,7 +40,7 @@ _MODULES = {"ets": "simkernel.kernel.ets"}
 
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 
-__all__ = sorted([*_MODULE_OF, *_MODULES])  # noqa: PLE0605 - one list to keep, not two
+__all__ = list(_MODULE_OF | _MODULES)
 
 if TYPE_CHECKING:
     from simkernel.errors import ArgumentError as ArgumentError
