@@ -47,7 +47,9 @@ def rules(page: str) -> list[Rule]:
             section = f"{heading[1]} {heading[2]}"
         elif rule := _RULE.match(text):
             says, _, why = rule[2].partition(_WHY)
-            found.append(Rule(rule[1], section, says.strip(), why.strip()))
+            found.append(
+                Rule(rule[1], section, says.strip().removesuffix("—").rstrip(), why.strip())
+            )
     return found
 
 
