@@ -1,5 +1,7 @@
 """The peers do what they claim, and a ratio says what it is taken for. No timing is judged here."""
 
+from typing import Literal
+
 import pytest
 
 from benchmarks import peers
@@ -33,9 +35,9 @@ def test_timers_are_spread_over_all_times_evenly() -> None:
     ],
 )
 def test_a_ratio_reads_in_the_direction_of_its_target(
-    ours: float, better: str, target: float | None, ratio: float, met: bool
+    ours: float, better: Literal["higher", "lower"], target: float | None, ratio: float, met: bool
 ) -> None:
-    case = Case("x", lambda: ours, lambda: 100.0, 1, target, better=better)  # type: ignore[arg-type]
+    case = Case("x", lambda: ours, lambda: 100.0, 1, target, better=better)
     measured = measure(case)
     assert measured.ratio == pytest.approx(ratio, abs=0.01)
     assert measured.met is met

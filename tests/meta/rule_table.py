@@ -126,8 +126,8 @@ def table(page: str, tested: Mapping[str, Sequence[str]]) -> str:
 def _excerpt(text: str) -> str:
     """Shorten a rule to one cell of the table, at a word and outside of code.
 
-    >>> _excerpt("A `|` in a cell " + "word " * 30)[:22]
-    'A `\\\\|` in a cell word w'
+    >>> print(_excerpt("`a | b` and " + "more " * 30)[:16])
+    `a \\| b` and mor
     """
     if len(text) > _EXCERPT_MAX:
         text = text[:_EXCERPT_MAX].rsplit(" ", 1)[0]
