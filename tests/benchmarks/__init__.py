@@ -1,0 +1,1 @@
+"""Tests of the benchmarks: the peers do their jobs, the arithmetic points the right way."""

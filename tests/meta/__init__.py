@@ -1,0 +1,1 @@
+"""Tests about the project itself: sizes, imports, documents, the wheel."""
