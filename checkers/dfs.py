@@ -1,0 +1,106 @@
+"""Plain depth-first search over the machine: the oracle for every cleverer search.
+
+Every transition that `enabled()` gives is tried, from every situation. With `merge=True` (the
+default) a situation whose fingerprint has been seen is not searched again; without it every single
+interleaving is run, which is the same set of outcomes at a far greater cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from simkernel.kernel.fingerprints import fingerprint
+from simkernel.kernel.machine import Machine, Transition
+from simkernel.kernel.process import AT_REST
+from simkernel.kernel.snapshot import restore, snapshot
+from simkernel.kernel.symbolic import SymbolicClock
+from simkernel.terms import show, thaw
+
+
+class Dfs:
+    """One search. `leaves()` runs the machine to every end and yields there."""
+
+    def __init__(self, m: Machine, *, merge: bool = True, depth_max: int = 100_000):
+        self.m = m
+        self.merge = merge
+        self.depth_max = depth_max
+        self.seen: set[bytes] = set()
+        self.path: list[Transition] = []
+        self.cut = False
+        self.runs = 0
+        self.transitions = 0
+
+    def leaves(self) -> Iterator[list[Transition]]:
+        """Yield the path to every end; the machine stands there meanwhile."""
+        m = self.m
+        stack: list[tuple[Any, list[Transition], int]] = []
+        options = self._options()
+        while True:
+            if options is None or not options:
+                if options is not None:
+                    self.runs += 1
+                    yield self.path
+                options, saved = self._back(stack)
+                if options is None:
+                    return
+                restore(m, saved)
+            if len(options) > 1:
+                stack.append((snapshot(m), options[1:], len(self.path)))
+            self.path.append(options[0])
+            self.transitions += 1
+            m.apply(options[0])
+            options = self._options()
+
+    def _back(self, stack: list[Any]) -> tuple[list[Transition] | None, Any]:
+        if not stack:
+            return None, None
+        saved, left, depth = stack.pop()
+        del self.path[depth:]
+        if len(left) > 1:
+            stack.append((saved, left[1:], depth))
+        return left[:1], saved
+
+    def _options(self) -> list[Transition] | None:
+        """Give what to try here; None where there is nothing new to see."""
+        if len(self.path) >= self.depth_max:
+            self.cut = True
+            return None
+        if self.merge:
+            key = fingerprint(self.m)
+            if key in self.seen:
+                return None
+            self.seen.add(key)
+        return self.m.enabled()
+
+
+def outcomes(
+    main: Callable[..., Any], *args: Any, network: str = "node", merge: bool = True
+) -> frozenset[Any]:
+    """Give the set of what `main` can return, over every interleaving and timing.
+
+    A run in which main does not return counts as ("stuck", what it had logged) or
+    ("exit", reason). Values that Python cannot hash are given by their text.
+    """
+    m = Machine(main, args, network=network, clock=SymbolicClock(), snapshots=True)
+    found = set()
+    for _ in Dfs(m, merge=merge).leaves():
+        found.add(_hashable(_outcome(m)))
+    return frozenset(found)
+
+
+def _outcome(m: Machine) -> Any:
+    for pid, reason, _ in m.deaths:
+        if pid == m.root.pid:
+            return ("exit", reason)
+    if m.root.status == AT_REST:
+        return thaw(m.returned)
+    return ("stuck", tuple(thaw(line) for line in m.logged))
+
+
+def _hashable(value: Any) -> Any:
+    try:
+        hash(value)
+    except TypeError:
+        return show(value)
+    return value

@@ -1,0 +1,62 @@
+"""Signals under way on `cluster`: one queue for each ordered pair of processes."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from simkernel.kernel.process import Timer
+from simkernel.terms import Pid, Ref
+
+if TYPE_CHECKING:
+    from simkernel.kernel.machine import Machine
+
+
+class Channel:
+    """The signals under way from one process to another, on `cluster`."""
+
+    __slots__ = ("dest", "due", "sender", "signals", "slot", "timer")
+
+    def __init__(self, sender: Any, dest: Pid):
+        self.sender = sender
+        self.dest = dest
+        self.signals: deque[tuple[Any, ...]] = deque()
+        self.slot = -1
+        self.timer: Timer | None = None
+        self.due = 0
+
+
+def travel(m: Machine, sender: Any, dest: Pid, signal: tuple[Any, ...]) -> None:
+    channel = m.channels.get((sender, dest))
+    if channel is None:
+        channel = m.channels[sender, dest] = Channel(sender, dest)
+    if m.delayed:
+        sent = m.clock.now + m.clock.draw(m.clock.latency_us)  # type: ignore[attr-defined]
+        # A signal never overtakes the one before it on the same way.
+        channel.due = max(channel.due, sent)
+    channel.signals.append((signal, channel.due))
+    if len(channel.signals) == 1:
+        depart(m, channel)
+
+
+def depart(m: Machine, channel: Channel) -> None:
+    """Let the oldest signal of a channel become one that may arrive."""
+    wait = channel.signals[0][1] - m.clock.now
+    if wait <= 0:
+        m.activate(channel)
+        return
+    channel.timer = Timer(Ref(channel.dest.path, 0), "land", channel, None, None)
+    m.arm(channel.timer, wait, wait, False)
+
+
+def arrive(m: Machine, channel: Channel) -> None:
+    """Let the oldest signal of a channel arrive."""
+    signal, _ = channel.signals.popleft()
+    m.deactivate(channel)
+    if channel.signals:
+        depart(m, channel)
+    elif channel.due <= m.clock.now:
+        del m.channels[channel.sender, channel.dest]
+    if m.tape:
+        m.tape(("arrive", channel.sender, channel.dest, signal))
+    m.into(channel.dest, signal)

@@ -1,0 +1,156 @@
+"""The clock that decides which timers may be next: concrete, with times drawn where bounds differ."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from random import Random
+from typing import TYPE_CHECKING, Any, Protocol
+
+from simkernel.terms import Duration, Instant
+
+if TYPE_CHECKING:
+    from simkernel.kernel.machine import Machine
+    from simkernel.kernel.process import Timer
+
+
+class Clock(Protocol):
+    """What the machine asks of time. All amounts are microseconds."""
+
+    symbolic: bool
+    now: int
+
+    def attach(self, machine: Machine) -> None: ...
+    def arm(self, timer: Timer, low: int, high: int, since: bool | Instant) -> None: ...
+    def disarm(self, timer: Timer) -> None: ...
+    def may(self, timer: Timer) -> bool: ...
+    def passes(self) -> None: ...
+    def happens(self, timer: Timer) -> None: ...
+    def advance(self) -> bool: ...
+    def instant(self) -> Instant: ...
+    def remaining(self, timer: Timer) -> Duration: ...
+    def to_us(self, time: Instant | Duration) -> int: ...
+    def answers(self, first: Any, second: Any) -> list[bool]: ...
+    def assume(self, first: Any, second: Any, earlier: bool) -> None: ...
+    def key(self, timers: list[Timer], instants: list[Instant]) -> Any: ...
+    def save(self) -> Any: ...
+    def load(self, saved: Any) -> None: ...
+
+
+class ConcreteClock:
+    """Virtual time that jumps to the next deadline when nothing else can happen.
+
+    `step_us` and `latency_us` are (low, high) intervals, or functions of a random generator, for
+    the duration of a step and, on `cluster`, of a signal's way. Drawn with `seed` alone.
+    """
+
+    symbolic = False
+
+    def __init__(self, seed: int = 0, step_us: Any = (0, 0), latency_us: Any = (0, 0)):
+        self.now = 0
+        self.step_us = step_us
+        self.latency_us = latency_us
+        self._random = Random(seed)
+        self._buckets: dict[int, list[Timer]] = {}
+        self._times: list[int] = []
+        self._machine: Machine | None = None
+
+    def attach(self, machine: Machine) -> None:
+        """Belong to a machine."""
+        self._machine = machine
+
+    def draw(self, interval: Any) -> int:
+        """Draw a duration from an interval or a distribution."""
+        if callable(interval):
+            return max(0, round(interval(self._random)))
+        low, high = interval
+        return int(low) if low == high else self._random.randint(low, high)
+
+    def arm(self, timer: Timer, low: int, high: int, since: bool | Instant) -> None:
+        """Let `timer` come between `low` and `high` from now, or from an instant."""
+        start = self.now
+        if since is True:
+            start = 0
+        elif since is not False:
+            start = since.offset_us
+        due = start + (low if low == high else self.draw((low, high)))
+        if due <= self.now:
+            timer.due = self.now
+            assert self._machine is not None
+            self._machine.ripe(timer)
+            return
+        timer.due = due
+        bucket = self._buckets.get(due)
+        if bucket is None:
+            self._buckets[due] = [timer]
+            heappush(self._times, due)
+        else:
+            bucket.append(timer)
+
+    def disarm(self, timer: Timer) -> None:
+        """Forget `timer`; its place in a bucket is skipped later."""
+        timer.due = -1
+
+    def may(self, timer: Timer) -> bool:
+        """An active timer is due."""
+        return True
+
+    def passes(self) -> None:
+        """Time stands still while something can happen."""
+
+    def happens(self, timer: Timer) -> None:
+        """The timer was due now."""
+
+    def advance(self) -> bool:
+        """Jump to the next deadline and activate its timers; False when there is none."""
+        assert self._machine is not None
+        while self._times:
+            due = self._times[0]
+            if due > self._machine.horizon_us:
+                self._machine.reached_horizon = True
+                return False
+            heappop(self._times)
+            live = [timer for timer in self._buckets.pop(due) if timer.due == due]
+            if live:
+                self.now = due
+                for timer in live:
+                    self._machine.ripe(timer)
+                return True
+        return False
+
+    def instant(self) -> Instant:
+        """Give the present."""
+        return Instant(0, self.now)
+
+    def remaining(self, timer: Timer) -> Duration:
+        """Give what is left of a timer."""
+        return Duration(0, 0, max(0, timer.due - self.now))
+
+    def to_us(self, time: Instant | Duration) -> int:
+        """Give an instant or duration as a number."""
+        return time.offset_us
+
+    def answers(self, first: Any, second: Any) -> list[bool]:
+        """Give the possible answers to `earlier`: here there is one."""
+        return [bool(first.offset_us < second.offset_us)]
+
+    def assume(self, first: Any, second: Any, earlier: bool) -> None:
+        """Nothing is open."""
+
+    def key(self, timers: list[Timer], instants: list[Instant]) -> Any:
+        """Give the times that a fingerprint holds, relative to now."""
+        return (
+            tuple(timer.due - self.now for timer in timers),
+            tuple(instant.offset_us - self.now for instant in instants),
+        )
+
+    def save(self) -> Any:
+        """Give what `load` needs."""
+        buckets = {due: list(bucket) for due, bucket in self._buckets.items()}
+        return self.now, buckets, list(self._times), self._random.getstate()
+
+    def load(self, saved: Any) -> None:
+        """Go back to a saved time."""
+        self.now, buckets, times, state = saved
+        self._buckets = {due: list(bucket) for due, bucket in buckets.items()}
+        self._times = list(times)
+        self._random.setstate(state)

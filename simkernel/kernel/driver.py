@@ -1,0 +1,50 @@
+"""The loops that run a machine: one for any chooser, one that is only fast.
+
+Both end for the same reasons, and both can be cut by a budget of transitions.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+from simkernel.choice import Chooser
+from simkernel.kernel.machine import Machine
+from simkernel.kernel.process import AT_REST
+
+# Why a run ended.
+QUIET = "nothing is left to happen"
+RETURNED = "main has returned"
+HORIZON = "the horizon was reached"
+BUDGET = "the effect budget was hit"
+
+
+def drive(m: Machine, chooser: Chooser, budget: int) -> str:
+    """Let `chooser` pick every transition until the run ends; says why it did."""
+    while m.count < budget:
+        options = m.enabled()
+        if not options:
+            return ended(m)
+        m.apply(chooser.pick(options))
+    return ended(m) if not m.enabled() else BUDGET
+
+
+def ended(m: Machine) -> str:
+    """Say why nothing is enabled."""
+    if m.reached_horizon:
+        return HORIZON
+    return RETURNED if m.root.status == AT_REST else QUIET
+
+
+def simulate(m: Machine, seed: int, budget: int) -> str:
+    """Run with seeded picks of whole bursts: fast, and coarser than `drive`."""
+    random = Random(seed).random
+    active = m.active
+    while True:
+        while active:
+            if m.count >= budget:
+                return BUDGET if m.enabled() else ended(m)
+            size = len(active)
+            item = active[0] if size == 1 else active[int(random() * size)]
+            m.burst(item, random)
+        if not m.advance():
+            return ended(m)

@@ -1,0 +1,102 @@
+"""The end of a process: its resources at once, then its death signals one by one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from simkernel.kernel import codes
+from simkernel.kernel.awaited import context
+from simkernel.kernel.mailbox import ANSWERED, refuse
+from simkernel.kernel.process import AT_REST, DEAD, EXITING, Process
+
+if TYPE_CHECKING:
+    from simkernel.kernel.machine import Machine
+
+
+def end(m: Machine, p: Process, reason: Any, *, killed: bool) -> None:
+    """End a process: resources first, then one signal after the other (rules 3.8, 3.9)."""
+    if p is m.root and not killed and reason == "normal":
+        p.effects = None
+        p.status = AT_REST
+        p.want = None
+        p.body = None
+        if m.tape:
+            m.tape(("rest", p.pid))
+        return
+    if m.tape:
+        m.tape(("end", p.pid, reason, killed))
+    close(m, p)
+    p.status = EXITING
+    p.reason = reason
+    del m.processes[p.pid]
+    m.deaths.append((p.pid, reason, killed))
+    release(m, p)
+    signals: list[Any] = [(codes.TELL_LINK, peer, reason) for peer in p.links or ()]
+    for ref, (watcher, target) in (p.watchers or {}).items():
+        signals.append((codes.TELL_MONITOR, watcher, ref, target, reason))
+    for signal in p.arrived or ():
+        if signal[0] in ANSWERED:
+            signals.append((codes.REFUSE, signal))
+    p.arrived = p.mailbox = p.links = p.watchers = p.want = None
+    p.match = -1
+    if signals:
+        p.effects = signals
+        p.cursor = 0
+        m.dying[p.pid] = p
+    else:
+        p.effects = None
+        p.status = DEAD
+
+
+def release(m: Machine, p: Process) -> None:
+    """Free the name, the tables and the timers of a process that ends."""
+    if p.name is not None:
+        del m.names[p.name]
+        p.name = None
+    m.tables.owner_died(m, p)
+    for timer in list((p.timers or {}).values()):
+        m.disarm(timer)
+    if p.timer is not None:
+        m.disarm(p.timer)
+    for ref, (target, _) in (p.monitors or {}).items():
+        watched = m.processes.get(target) if target is not None else None
+        if watched is not None and watched.watchers:
+            watched.watchers.pop(ref, None)
+    p.monitors = p.timers = p.notes = None
+
+
+def tell(m: Machine, p: Process, code: int, effect: tuple[Any, ...]) -> None:
+    """Send the next death signal."""
+    if m.tape:
+        m.tape((codes.EFFECTS[code], p.pid, *effect[1:]))
+    if code == codes.TELL_LINK:
+        m.deliver(p.pid, effect[1], (codes.S_EXIT, p.pid, effect[2], True))
+    elif code == codes.TELL_MONITOR:
+        _, watcher, ref, target, reason = effect
+        m.deliver(p.pid, watcher, (codes.S_DOWN, p.pid, ref, target, reason))
+    else:
+        refuse(m, p.pid, effect[1])
+    assert p.effects is not None
+    if p.cursor == len(p.effects):
+        p.effects = None
+        p.status = DEAD
+        del m.dying[p.pid]
+
+
+def close(m: Machine, p: Process) -> None:
+    """Close the body with the kernel shut: what its `finally` asks for does not count."""
+    body, p.body = p.body, None
+    if body is None:
+        return
+    kept = (context.machine, context.process, context.outbox, context.unawaited)
+    context.machine, context.process, context.outbox = None, p, []
+    created, made = p.created, p.made
+    try:
+        body.close()
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    except BaseException:  # noqa: BLE001 - a dead process cannot complain
+        pass
+    finally:
+        context.machine, context.process, context.outbox, context.unawaited = kept
+        p.created, p.made = created, made

@@ -1,0 +1,89 @@
+"""ETS for processes: every operation is awaited, and is one event (section 11).
+
+    tab = await ets.new("cache", named=True, access="public")
+    await ets.insert(tab, ("key", 1))
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simkernel.kernel import codes
+from simkernel.kernel.awaited import Awaited, Operation, expect, running
+from simkernel.terms import ArgumentError, Pid, Ref, freeze
+
+TYPES = ("set", "ordered_set")
+ACCESS = ("private", "protected", "public")
+
+
+def new(
+    name: str,
+    *,
+    type: str = "set",
+    access: str = "protected",
+    named: bool = False,
+    keypos: int = 1,
+    heir: tuple[Pid, Any] | None = None,
+) -> Awaited[Any]:
+    """Make a table; gives its reference, or its name when it is `named`."""
+    process = running("ets.new()")
+    if type not in TYPES or access not in ACCESS or keypos < 1:
+        raise ArgumentError(
+            f"ets.new(type={type!r}, access={access!r}, keypos={keypos!r}): "
+            f"type is one of {TYPES}, access one of {ACCESS}, keypos at least 1"
+        )
+    process.made += 1
+    options = {"type": type, "access": access, "named": named, "keypos": keypos}
+    heir = None if heir is None else (heir[0], freeze(heir[1]))
+    listed = (*options.items(), ("heir", heir))
+    return _table("new", Ref(process.pid.path, process.made), name, listed)
+
+
+def insert(tab: Any, rows: Any) -> Awaited[bool]:
+    """Insert a tuple, or a list of tuples, replacing rows with the same key."""
+    return _table("insert", tab, freeze(rows, "rows"))
+
+
+def insert_new(tab: Any, rows: Any) -> Awaited[bool]:
+    """Insert only if none of the keys exists; False otherwise."""
+    return _table("insert_new", tab, freeze(rows, "rows"))
+
+
+def lookup(tab: Any, key: Any) -> Awaited[list[Any]]:
+    """Give the rows with `key`, as a list."""
+    return _table("lookup", tab, freeze(key, "key"))
+
+
+def member(tab: Any, key: Any) -> Awaited[bool]:
+    """Tell whether a row has `key`."""
+    return _table("member", tab, freeze(key, "key"))
+
+
+_NO_KEY = object()
+
+
+def delete(tab: Any, key: Any = _NO_KEY) -> Awaited[bool]:
+    """Delete the rows with `key`, or without a key the whole table."""
+    if key is _NO_KEY:
+        return _table("delete", tab)
+    return _table("delete_key", tab, freeze(key, "key"))
+
+
+def tab2list(tab: Any) -> Awaited[list[Any]]:
+    """Give all rows."""
+    return _table("tab2list", tab)
+
+
+def info(tab: Any) -> Awaited[Any]:
+    """Give (owner, size, type, access, name, heir), or None where there is no table."""
+    return _table("info", tab)
+
+
+def update_counter(tab: Any, key: Any, update: Any, default: Any = None) -> Awaited[Any]:
+    """Add to counters of a row in one event; gives the new value or values."""
+    return _table("update_counter", tab, freeze(key, "key"), freeze(update), freeze(default))
+
+
+def _table(name: str, *args: Any) -> Awaited[Any]:
+    running(f"ets.{name}()")
+    return expect(Operation(f"ets.{name}", (codes.TABLE, name, args)), depth=3)

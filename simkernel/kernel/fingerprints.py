@@ -1,0 +1,177 @@
+"""The fingerprint of a machine: equal for situations that differ in names only.
+
+Pids, refs and time points are numbered in the order in which a walk from the root meets them. What
+no walk meets is ordered by its content. Counters and unreachable references stay out of it;
+deadlines are held relative to now; every collection has its length.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from simkernel.kernel.machine import Machine
+from simkernel.kernel.process import Process, Timer
+from simkernel.kernel.tables import Table
+from simkernel.terms import Pid, Ref, Renaming, canonical
+
+
+def fingerprint(m: Machine) -> bytes:
+    """Give 16 bytes that tell this situation from every other one."""
+    walk = _Walk(m)
+    walk.all()
+    return hashlib.blake2b(b"".join(walk.out), digest_size=16).digest()
+
+
+class _Walk:
+    """Encode every process once, in the order in which its pid is first met."""
+
+    def __init__(self, m: Machine):
+        self.m = m
+        self.out: list[bytes] = []
+        self.rename = Renaming()
+        self.processes = {**m.dying, **m.processes}
+        self.done: set[Pid] = set()
+
+    def all(self) -> None:
+        """Walk from the root, then from names and tables, then over what is left."""
+        m = self.m
+        self.rename(m.root.pid)
+        self._reachable()
+        for name in sorted(m.names):
+            self._term(("name", name, m.names[name]))
+            self._reachable()
+        for table in sorted(m.tables.by_ref.values(), key=self._table_key):
+            self._term(self._table(table))
+            self._reachable()
+        left = [p for pid, p in self.processes.items() if pid not in self.done]
+        while left:
+            first = min(left, key=self._blank_key)
+            self.rename(first.pid)
+            self._reachable()
+            left = [p for p in left if p.pid not in self.done]
+        self._channels()
+        self._time()
+
+    def _reachable(self) -> None:
+        progress = True
+        while progress:
+            progress = False
+            for name in list(self.rename.numbers):
+                if type(name) is Pid and name not in self.done:
+                    self.done.add(name)
+                    progress = True
+                    p = self.processes.get(name)
+                    self._term(("dead", name) if p is None else _record(p))
+
+    def _term(self, term: Any) -> None:
+        self.out.append(canonical(term, self.rename))
+
+    def _blank_key(self, p: Process) -> Any:
+        # Without names; where that ties, by creation: two such situations may then be told apart
+        # although they are equal, which costs a visit and hides nothing.
+        return canonical(_record(p), _blank), p.pid.path
+
+    def _table_key(self, table: Table) -> Any:
+        return (table.named, table.name, table.ref.owner, table.ref.index)
+
+    def _table(self, table: Table) -> Any:
+        rows = tuple(table.in_order())
+        options = (table.kind, table.access, table.keypos, table.heir, table.named, table.name)
+        return ("table", table.ref, table.owner, options, rows)
+
+    def _channels(self) -> None:
+        for channel in sorted(
+            (c for c in self.m.channels.values() if c.signals),
+            key=lambda c: (self._number(c.sender), self._number(c.dest)),
+        ):
+            signals = tuple(_anonymous(signal) for signal, _ in channel.signals)
+            self._term(("channel", channel.sender, channel.dest, signals))
+
+    def _number(self, name: Any) -> tuple[int, Any]:
+        known = self.rename.numbers.get(name)
+        return (0, known) if known is not None else (1, name.path if type(name) is Pid else ())
+
+    def _time(self) -> None:
+        """Encode timers with their deadlines relative to now, and the instants still held."""
+        m = self.m
+        timers: list[tuple[Any, Timer]] = []
+        for ref, timer in m.timers.items():
+            known = self.rename.numbers.get(ref)
+            # A timer whose reference nobody holds is known by where it goes and what it carries.
+            place = (0, known, b"") if known is not None else (1, 0, self._loose(timer))
+            timers.append((place, timer))
+        timers.sort(key=lambda pair: (pair[0], pair[1].ref.owner, pair[1].ref.index))
+        own = [p.timer for pid, p in sorted(self._numbered()) if p.timer is not None]
+        for _, timer in timers:
+            self._term(("timer", timer.dest, timer.message, timer.every))
+        instants = [name for name in self.rename.numbers if not isinstance(name, Pid)]
+        held = [name for name in instants if hasattr(name, "point")]
+        ordered = [timer for _, timer in timers] + own
+        self.out.append(repr(m.clock.key(ordered, held)).encode())  # type: ignore[arg-type]
+        self._term(("root", m.reached_horizon))
+
+    def _loose(self, timer: Timer) -> bytes:
+        return canonical((timer.dest, timer.message, timer.every), self._peek)
+
+    def _peek(self, name: Any) -> int:
+        return self.rename.numbers.get(name, -1)
+
+    def _numbered(self) -> list[tuple[int, Process]]:
+        return [
+            (number, self.processes[name])
+            for name, number in self.rename.numbers.items()
+            if type(name) is Pid and name in self.processes
+        ]
+
+
+def _blank(_: Any) -> int:
+    return -1
+
+
+def _record(p: Process) -> Any:
+    """Give what the future of a process depends on, as a term."""
+    return (
+        p.status,
+        p.pid,
+        _body(p),
+        tuple((p.effects or ())[p.cursor :]),
+        tuple(_anonymous(signal) for signal in p.arrived or ()),
+        tuple(p.mailbox or ()),
+        p.expired,
+        p.timer is not None,
+        p.trap_exit,
+        tuple(p.links or ()),
+        tuple((p.monitors or {}).items()),
+        tuple((p.watchers or {}).items()),
+        tuple((p.aliases or {}).items()),
+        tuple((p.flags or {}).items()),
+        tuple((p.dictionary or {}).items()),
+        p.name,
+    )
+
+
+def _body(p: Process) -> Any:
+    """A body at rest is its values; inside a coroutine it is its history since it last was."""
+    if p.base is None:
+        return ("no inputs are kept", p.pid.path)
+    (function, args), created, made, dictionary, rest = p.base
+    history = []
+    inputs = p.inputs
+    while inputs:
+        inputs, tag, value = inputs
+        history.append((tag, repr(value) if tag == "error" else value))
+    # Pids and refs that a coroutine has made live on in its local variables; at rest none do.
+    running = rest is None or bool(history)
+    children = [p.pid.child(n) for n in range(created + 1, p.created + 1)] if running else []
+    refs = [Ref(p.pid.path, n) for n in range(made + 1, p.made + 1)] if running else []
+    made_here = (tuple(children), tuple(refs))
+    return (function, args, rest, tuple(history), made_here, tuple((dictionary or {}).items()))
+
+
+def _anonymous(signal: tuple[Any, ...]) -> Any:
+    """A signal without the number that its sender gave it."""
+    kind = signal[0]
+    if kind == 0:
+        return (kind, signal[1], signal[3], signal[4])
+    return signal

@@ -1,0 +1,431 @@
+"""The machine: a whole system as one transition system.
+
+`enabled()` gives what may happen next, in a stable order; `apply(transition)` lets one of it happen
+and asks nothing. Who picks is not known here. `burst` is `apply` for several transitions of one
+process in a row, for simulations that only want to be fast.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from simkernel.errors import SimkernelError, UsageError
+from simkernel.kernel import codes
+from simkernel.kernel.channels import Channel, arrive, travel
+from simkernel.kernel.clock import Clock, ConcreteClock
+from simkernel.kernel.information import reads_queue
+from simkernel.kernel.mailbox import ANSWERED, refuse
+from simkernel.kernel.process import AT_REST, BUSY, DEAD, EXITING, NEW, WAITING, Process, Timer
+from simkernel.kernel.signals import HANDLERS
+from simkernel.kernel.steps import FOREVER, answer, leave, resume, start, take, time_out
+from simkernel.kernel.tables import Tables
+from simkernel.terms import Frozen, Pid, Ref, freeze, thaw
+
+ROOT = Pid(())
+
+
+class Transition(NamedTuple):
+    """Something that may happen next: its kind, who or what it happens to, and which way.
+
+    The three are its identity: the same in every run in which the same thing is possible.
+    """
+
+    kind: str
+    who: Any
+    way: Any = None
+
+    def __str__(self) -> str:
+        way = "" if self.way is None else f" {self.way}"
+        who = " ".join(map(str, self.who)) if type(self.who) is tuple else str(self.who)
+        return f"{self.kind} {who}{way}"
+
+
+class Machine:
+    """All processes, names, tables, timers and signals under way, and the rules that move them."""
+
+    def __init__(
+        self,
+        main: Callable[..., Any],
+        args: tuple[Any, ...] = (),
+        *,
+        network: str = "node",
+        clock: Clock | None = None,
+        snapshots: bool = False,
+        settle: bool = False,
+        horizon_us: int = FOREVER,
+        tape: Callable[[tuple[Any, ...]], None] | None = None,
+    ):
+        if network not in ("node", "cluster"):
+            raise UsageError(f"{network!r} is no network", hint="Use 'node' or 'cluster'.")
+        self.cluster = network == "cluster"
+        self.clock: Clock = clock if clock is not None else ConcreteClock()
+        self.clock.attach(self)
+        self.snapshots = snapshots
+        self.settle = settle
+        self.horizon_us = horizon_us
+        self.tape = tape
+        self.listening = tape is not None
+        self.checking = False
+        self.processes: dict[Pid, Process] = {}
+        self.dying: dict[Pid, Process] = {}
+        self.names: dict[str, Pid] = {}
+        self.tables = Tables()
+        self.timers: dict[Ref, Timer] = {}
+        self.channels: dict[tuple[Any, Pid], Channel] = {}
+        self.active: list[Any] = []
+        self.spare: list[deque[Any]] = []
+        self.logged: list[Any] = []
+        self.deaths: list[tuple[Pid, Any, bool]] = []
+        self.count = 0
+        self.reached_horizon = False
+        self.returned: Any = None
+        self.mistake: SimkernelError | None = None
+        self.clock_reads: set[str] = set()
+        self.replaying: deque[Any] | None = None
+        self.steps = 0
+        step = getattr(self.clock, "step_us", (0, 0))
+        self.slow = not self.clock.symbolic and step != (0, 0)
+        self.delayed = self.cluster and getattr(self.clock, "latency_us", (0, 0)) != (0, 0)
+        self.root = self.create(ROOT, (freeze(main), freeze(args, "arguments")), ())
+
+    # --- What may happen -------------------------------------------------------------------------
+
+    def enabled(self) -> list[Transition]:
+        """Give what may happen next: processes by path, then arrivals, then timers."""
+        if not self.active and not self.advance():
+            return []
+        result: list[Transition] = []
+        later: list[Transition] = []
+        for item in sorted(self.active, key=_place):
+            if type(item) is Process:
+                self.transitions(item, result)
+            elif type(item) is Channel:
+                result.append(Transition("arrive", (item.sender, item.dest)))
+            elif self.clock.may(item):
+                later.append(self._of_timer(item))
+        if not result and self._over():
+            return []
+        # A receive that would time out at once waits behind everything else, so that a process
+        # that polls does not starve the others in the default schedule.
+        result.sort(key=_is_timeout)
+        return result + later
+
+    def transitions(self, p: Process, result: list[Transition]) -> None:
+        """Append the transitions of one process to `result`."""
+        status = p.status
+        if status == BUSY:
+            assert p.effects is not None
+            effect = p.effects[p.cursor]
+            if not p.held and not (p.arrived and self.observes(p, effect)):
+                if effect[0] == codes.CHOOSE:
+                    result += [Transition("choose", p.pid, i) for i in range(len(thaw(effect[1])))]
+                elif effect[0] == codes.EARLIER:
+                    answers = self.clock.answers(effect[1], effect[2])
+                    result += [Transition("earlier", p.pid, answer) for answer in answers]
+                else:
+                    result.append(Transition("do", p.pid))
+        elif status == WAITING:
+            if p.match >= 0:
+                result.append(Transition("take", p.pid))
+            elif p.expired and not p.arrived:
+                result.append(Transition("timeout", p.pid))
+        elif status == NEW:
+            result.append(Transition("start", p.pid))
+        elif status == EXITING:
+            result.append(Transition("do", p.pid))
+        if p.arrived and status != EXITING:
+            result.append(Transition("handle", p.pid))
+
+    def observes(self, p: Process, effect: tuple[Any, ...]) -> bool:
+        """Tell whether all that has arrived must be handled before `effect` (lesson 7)."""
+        code = effect[0]
+        if code in codes.OBSERVING:
+            return True
+        if code == codes.FLAG:
+            return effect[1] == "trap_exit" and effect[2] is False
+        if code == codes.EXIT:
+            return bool(effect[1] == p.pid)
+        if code == codes.INFO:
+            return bool(effect[1] == p.pid and reads_queue(effect[2]))
+        return False
+
+    def _over(self) -> bool:
+        """Main has returned and only timers remain."""
+        return self.root.status == AT_REST and not self.settle
+
+    def advance(self) -> bool:
+        if self.clock.symbolic or self._over():
+            return False
+        return self.clock.advance()
+
+    @staticmethod
+    def _of_timer(timer: Timer) -> Transition:
+        if timer.kind == "fire":
+            return Transition("fire", timer.ref)
+        assert timer.process is not None
+        return Transition(timer.kind, timer.process.pid)
+
+    # --- What happens ----------------------------------------------------------------------------
+
+    def apply(self, transition: Transition) -> None:
+        """Let one enabled transition happen."""
+        self.count += 1
+        kind, who, way = transition
+        if kind == "fire":
+            self.come(self.timers[who])
+            return
+        if kind in ("expire", "done"):
+            timer = self.processes[who].timer
+            assert timer is not None
+            self.come(timer)
+            return
+        self.clock.passes()
+        if kind == "arrive":
+            arrive(self, self.channels[who])
+            return
+        p = self.processes.get(who) or self.dying[who]
+        if kind == "do":
+            leave(self, p)
+        elif kind == "handle":
+            self.handle(p)
+        elif kind == "take":
+            take(self, p)
+        elif kind == "start":
+            start(self, p)
+        elif kind == "timeout":
+            time_out(self, p)
+        else:
+            answer(self, p, kind, way)
+        self.refresh(p)
+
+    def refresh(self, p: Process) -> None:
+        """Keep `p` among the active exactly if something may happen to it."""
+        if self.possible(p):
+            if p.slot < 0:
+                self.activate(p)
+        elif p.slot >= 0:
+            self.deactivate(p)
+
+    def possible(self, p: Process) -> bool:
+        """Tell whether `p` has a transition."""
+        if p.status == BUSY:
+            return not p.held or bool(p.arrived)
+        if p.status == WAITING:
+            return p.match >= 0 or p.arrived is not None or p.expired
+        if p.status == AT_REST:
+            return p.arrived is not None
+        return p.status < DEAD
+
+    def activate(self, item: Any) -> None:
+        """Put a process, timer or channel among the active."""
+        item.slot = len(self.active)
+        self.active.append(item)
+
+    def deactivate(self, item: Any) -> None:
+        """Take it out again, in constant time."""
+        active = self.active
+        last = active.pop()
+        if last is not item:
+            active[item.slot] = last
+            last.slot = item.slot
+        item.slot = -1
+
+    # --- Signals ---------------------------------------------------------------------------------
+
+    def deliver(self, sender: Any, dest: Pid, signal: tuple[Any, ...]) -> None:
+        """Send a signal on its way: on `node`, and to oneself, it arrives at once."""
+        if self.cluster and sender != dest:
+            travel(self, sender, dest, signal)
+            return
+        self.into(dest, signal)
+
+    def into(self, dest: Pid, signal: tuple[Any, ...]) -> None:
+        """Put a signal into the queue of arrivals, or answer it if there is nobody."""
+        target = self.processes.get(dest)
+        if target is None:
+            if signal[0] in ANSWERED:
+                refuse(self, dest, signal)
+            return
+        if target.arrived is None:
+            target.arrived = self.spare.pop() if self.spare else deque()
+        target.arrived.append(signal)
+        if target.slot < 0:
+            target.slot = len(self.active)
+            self.active.append(target)
+
+    def handle(self, p: Process) -> None:
+        """Handle the oldest signal that has arrived."""
+        arrived = p.arrived
+        assert arrived is not None
+        signal = arrived.popleft()
+        if not arrived:
+            p.arrived = None
+            self.spare.append(arrived)
+        if self.tape:
+            self.tape(("handle", p.pid, signal))
+        HANDLERS[signal[0]](self, p, signal)
+
+    def boxed(self, message: tuple[Any, ...]) -> Any:
+        """Freeze a message that the kernel makes of frozen parts."""
+        for part in message:
+            if type(part) is Frozen:
+                return freeze(tuple(thaw(part) for part in message))
+        return message
+
+    # --- Time ------------------------------------------------------------------------------------
+
+    def arm(self, timer: Timer, low: int, high: int, since: Any) -> None:
+        """Let the clock bring a timer about."""
+        self.clock.arm(timer, low, high, since)
+
+    def disarm(self, timer: Timer) -> None:
+        """Stop a timer."""
+        self.clock.disarm(timer)
+        if timer.slot >= 0:
+            self.deactivate(timer)
+        if timer.kind == "fire":
+            self.timers.pop(timer.ref, None)
+            target = self.processes.get(timer.dest) if type(timer.dest) is Pid else None
+            if target is not None and target.timers:
+                target.timers.pop(timer.ref, None)
+        elif timer.process is not None:
+            timer.process.timer = None
+
+    def ripe(self, timer: Timer) -> None:
+        """Take note that a timer is due: it may come, or what it held up may go on."""
+        if timer.kind == "land":
+            timer.dest.timer = None
+            self.activate(timer.dest)
+        elif timer.kind == "hold":
+            assert timer.process is not None
+            timer.process.held = False
+            timer.process.timer = None
+            self.refresh(timer.process)
+        else:
+            self.activate(timer)
+
+    def come(self, timer: Timer) -> None:
+        """Let a due timer happen."""
+        self.clock.happens(timer)
+        p = timer.process
+        self.disarm(timer)
+        if timer.kind == "fire":
+            self._fire(timer)
+            return
+        assert p is not None
+        if self.tape:
+            self.tape((timer.kind, p.pid))
+        if timer.kind == "expire":
+            p.expired = True
+        else:
+            resume(self, p, None)
+        self.refresh(p)
+
+    def _fire(self, timer: Timer) -> None:
+        dest = timer.dest if type(timer.dest) is Pid else self.names.get(timer.dest)
+        if self.tape:
+            self.tape(("fire", timer.ref, dest, timer.message))
+        if dest is None:
+            return
+        # A timer service counts as a sender of its own (rule 1.8); its signal is not delayed.
+        signal = (codes.S_MESSAGE, timer.ref, 0, timer.message, None)
+        self.into(dest, signal)
+        target = self.processes.get(dest)
+        if timer.every is not None and target is not None:
+            self.timers[timer.ref] = timer
+            if target.timers is None:
+                target.timers = {}
+            target.timers[timer.ref] = timer
+            self.arm(timer, timer.every, timer.every, False)
+
+    # --- Processes -------------------------------------------------------------------------------
+
+    def create(self, pid: Pid, origin: Any, ancestors: tuple[Any, ...]) -> Process:
+        """Add a process that has not run yet."""
+        p = Process(pid, origin, ancestors)
+        if self.snapshots:
+            p.inputs = ()
+            p.base = (origin, 0, 0, None, None)
+        self.processes[pid] = p
+        self.activate(p)
+        return p
+
+    # --- Local inputs ----------------------------------------------------------------------------
+
+    def local_input(self, p: Process, compute: Callable[[], Any]) -> Any:
+        """Give a local value that a re-run has to give again."""
+        if self.replaying is not None:
+            tag, value = self.replaying.popleft()
+            assert tag == "local", tag
+            return value
+        value = compute()
+        if p.inputs is not None:
+            p.inputs = (p.inputs, "local", value)
+        return value
+
+    # --- Many transitions at once ----------------------------------------------------------------
+
+    def burst(self, item: Any, random: Callable[[], float]) -> None:
+        """Let several transitions of one item happen in a row: a policy, for speed."""
+        if type(item) is Process:
+            self._burst(item, random)
+        elif type(item) is Channel:
+            self.count += 1
+            arrive(self, item)
+        else:
+            self.count += 1
+            self.come(item)
+
+    def _burst(self, p: Process, random: Callable[[], float]) -> None:
+        """Handle what has arrived, take one step, let its effects leave."""
+        count = 0
+        while p.arrived is not None and p.status != EXITING:
+            self.handle(p)
+            count += 1
+        status = p.status
+        if status == WAITING:
+            if p.match >= 0:
+                take(self, p)
+                count += 1
+            elif p.expired:
+                time_out(self, p)
+                count += 1
+        elif status == NEW:
+            start(self, p)
+            count += 1
+        while p.effects is not None and not p.held:
+            effect = p.effects[p.cursor]
+            code = effect[0]
+            if p.arrived is not None and p.status == BUSY and self.observes(p, effect):
+                self.handle(p)
+            elif code == codes.CHOOSE or code == codes.EARLIER:
+                options: list[Transition] = []
+                self.transitions(p, options)
+                picked = options[int(random() * len(options))]
+                if picked.kind == "handle":
+                    self.handle(p)
+                else:
+                    answer(self, p, picked.kind, picked.way)
+            else:
+                leave(self, p)
+            count += 1
+        self.count += count
+        self.refresh(p)
+
+
+def _place(item: Any) -> Any:
+    """The place of an active item in the stable order."""
+    if type(item) is Process:
+        return (0, item.pid.path)
+    if type(item) is Channel:
+        sender = item.sender
+        return (1, sender.path if type(sender) is Pid else (), item.dest.path)
+    ref = item.ref
+    owner = item.process.pid.path if item.process is not None else ref.owner
+    return (2, owner, ref.index, item.kind)
+
+
+def _is_timeout(transition: Transition) -> bool:
+    return transition.kind == "timeout"

@@ -1,0 +1,196 @@
+"""Going back: the state of a whole machine, kept and restored in place.
+
+A behaviour at rest is its values. A body inside a coroutine is a function, its arguments and its
+inputs since it started or last rested: restoring runs that one body again on its inputs, muted. It
+does so only when the process goes on, and not at all if nothing had run in between.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from simkernel.errors import InternalError, Nondeterminism
+from simkernel.kernel.awaited import Awaited, context
+from simkernel.kernel.awaited import Rest
+from simkernel.kernel.channels import Channel
+from simkernel.kernel.machine import Machine
+from simkernel.kernel.patterns import TIMEOUT, taken
+from simkernel.kernel.process import Process, Timer
+from simkernel.terms import thaw
+
+# Slots that are values, or whose containers are never changed once made.
+VALUES = (
+    "ancestors", "base", "created", "cursor", "effects", "expired", "held", "inputs", "lineage",
+    "made", "match", "name", "origin", "pace", "reason", "sent", "slot", "status", "timer",
+    "trap_exit", "want",
+)  # fmt: skip
+DICTS = ("aliases", "dictionary", "flags", "links", "monitors", "timers", "watchers")
+
+
+class Stale:
+    """The body of a restored process: rebuilt when it is needed."""
+
+    __slots__ = ("inputs", "machine", "process")
+
+    def __init__(self, machine: Machine, process: Process):
+        self.machine = machine
+        self.process = process
+        self.inputs = process.inputs  # before the one that it is resumed with
+
+    def send(self, value: Any, /) -> Any:
+        """Rebuild, then resume."""
+        return rebuild(self.machine, self.process, self.inputs).send(value)
+
+    def throw(self, error: BaseException, /) -> Any:
+        """Rebuild, then fail."""
+        return rebuild(self.machine, self.process, self.inputs).throw(error)
+
+    def close(self) -> None:
+        """Nothing runs."""
+
+
+def snapshot(m: Machine) -> Any:
+    """Keep the state of `m`, which was made with `snapshots=True`."""
+    if not m.snapshots:
+        raise InternalError("snapshot() of a machine that keeps no inputs")
+    timers = list(m.timers.values())
+    processes = [*m.processes.values(), *m.dying.values()]
+    timers += [p.timer for p in processes if p.timer is not None]
+    timers += [c.timer for c in m.channels.values() if c.timer is not None]
+    return (
+        [(p, _keep(p)) for p in processes],
+        list(m.processes),
+        dict(m.names),
+        [(table, table.owner, dict(table.rows)) for table in m.tables.by_ref.values()],
+        [(timer, timer.due) for timer in timers],
+        dict(m.timers),
+        [(c, tuple(c.signals), c.due, c.timer) for c in m.channels.values()],
+        list(m.active),
+        (len(m.logged), len(m.deaths), m.count, m.returned),
+        m.clock.save(),
+    )
+
+
+def restore(m: Machine, saved: Any) -> None:
+    """Put `m` back into a state that `snapshot` gave for it."""
+    processes, living, names, tables, timers, by_ref, channels, active, marks, clock = saved
+    m.processes.clear()
+    m.dying.clear()
+    alive = set(living)
+    for p, kept in processes:
+        _put_back(m, p, kept)
+        (m.processes if p.pid in alive else m.dying)[p.pid] = p
+    m.names = dict(names)
+    m.tables.by_ref.clear()
+    m.tables.by_name.clear()
+    for table, owner, rows in tables:
+        table.owner = owner
+        table.rows = dict(rows)
+        m.tables.add(table)
+    m.timers = dict(by_ref)
+    m.clock.load(clock)
+    for timer, due in timers:
+        timer.due = due
+        timer.slot = -1
+    m.channels = {}
+    for channel, signals, due, timer in channels:
+        _put_back_channel(m, channel, signals, due, timer)
+    m.active = list(active)
+    for slot, item in enumerate(m.active):
+        item.slot = slot
+    logged, deaths, m.count, m.returned = marks
+    del m.logged[logged:]
+    del m.deaths[deaths:]
+
+
+def _put_back_channel(m: Machine, c: Channel, signals: Any, due: int, timer: Timer | None) -> None:
+    c.signals = deque(signals)
+    c.due = due
+    c.timer = timer
+    c.slot = -1
+    m.channels[c.sender, c.dest] = c
+
+
+def _keep(p: Process) -> Any:
+    return (
+        [getattr(p, name) for name in VALUES],
+        [None if (d := getattr(p, name)) is None else dict(d) for name in DICTS],
+        None if p.arrived is None else tuple(p.arrived),
+        None if p.mailbox is None else tuple(p.mailbox),
+        None if p.notes is None else list(p.notes),
+        p.body,
+    )
+
+
+def _put_back(m: Machine, p: Process, kept: Any) -> None:
+    values, dicts, arrived, mailbox, notes, body = kept
+    unchanged = p.body is body and p.inputs is values[7] and p.base is values[1]
+    for name, value in zip(VALUES, values, strict=True):
+        setattr(p, name, value)
+    for name, value in zip(DICTS, dicts, strict=True):
+        setattr(p, name, None if value is None else dict(value))
+    p.arrived = None if arrived is None else deque(arrived)
+    p.mailbox = None if mailbox is None else deque(mailbox)
+    p.notes = None if notes is None else list(notes)
+    if not unchanged:
+        p.body = None if body is None else Stale(m, p)
+
+
+def rebuild(m: Machine, p: Process, inputs: Any) -> Any:
+    """Run the body of `p` again on its inputs, with effects muted, up to where it waits."""
+    origin, created, made, dictionary, rest = p.base
+    kept = (p.created, p.made, p.dictionary, p.want)
+    outer = (context.machine, context.process, context.outbox)
+    p.created, p.made = created, made
+    p.dictionary = None if dictionary is None else dict(dictionary)
+    context.machine, context.process, context.outbox = m, p, []
+    m.replaying = listed = _listed(inputs)
+    try:
+        p.body = body = thaw(origin[0])(*thaw(origin[1]))
+        if rest is None:
+            want = body.send(None)
+        else:
+            body.load(thaw(rest))
+            want = Rest()
+        while listed:
+            want = _feed(body, want, *listed.popleft())
+    except (StopIteration, IndexError, ValueError) as end:
+        raise _diverged(p) from end
+    finally:
+        m.replaying = None
+        context.machine, context.process, context.outbox = outer
+    if (p.created, p.made) != kept[:2] or not isinstance(want, Awaited):
+        raise _diverged(p)
+    p.dictionary = kept[2]
+    return body
+
+
+def _feed(body: Any, want: Any, tag: str, value: Any) -> Any:
+    if tag == "message":
+        return body.send(taken(want.patterns, value))
+    if tag == "timeout":
+        return body.send(TIMEOUT)
+    if tag == "value":
+        return body.send(thaw(value))
+    if tag == "error":
+        return body.throw(value.with_traceback(None))
+    raise ValueError(f"an input of kind {tag} where a message or a result was due")
+
+
+def _listed(inputs: Any) -> deque[Any]:
+    """Give the chained inputs, oldest first."""
+    listed: deque[Any] = deque()
+    while inputs:
+        inputs, tag, value = inputs
+        listed.appendleft((tag, value))
+    return listed
+
+
+def _diverged(p: Process) -> Nondeterminism:
+    return Nondeterminism(
+        "a body that was run again on the same inputs did something else",
+        where=f"process {p.pid}",
+        hint="It reads something outside the run: a global, a clock, the order of a set. "
+        "`simkernel doctor SPEC` looks for it.",
+    )

@@ -1,0 +1,307 @@
+"""A step of a process: from where it waited, through its code, to its next wait.
+
+The code leaves an ordered list of effects. They leave the process one by one, each as an event of
+its own; an operation, the entry to a wait or the end of the process is the last of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from simkernel.errors import SimkernelError, UsageError
+from simkernel.kernel import codes
+from simkernel.kernel.awaited import Awaited, Hibernated, Receive, Rest, context, forgotten
+from simkernel.kernel.effects import Again
+from simkernel.kernel.ends import close, end, tell
+from simkernel.kernel.patterns import TIMEOUT, taken, takes
+from simkernel.kernel.perform import PERFORM, WAITS
+from simkernel.kernel.process import BUSY, WAITING, Process, Timer
+from simkernel.terms import ErlangError, Ref, freeze, reason_of, thaw
+
+if TYPE_CHECKING:
+    from simkernel.kernel.machine import Machine
+
+FOREVER = 1 << 62
+
+
+def start(m: Machine, p: Process) -> None:
+    """Run the first step of a process."""
+    if m.tape:
+        m.tape(("start", p.pid, p.origin))
+    run(m, p, None, None)
+
+
+def take(m: Machine, p: Process) -> None:
+    """Let the receive take the oldest message that it matches."""
+    mailbox = p.mailbox
+    want = p.want
+    assert mailbox is not None
+    if type(want) is Hibernated:
+        wake(m, p, want)
+        return
+    if p.match == 0:
+        message = mailbox.popleft()
+    else:
+        message = mailbox[p.match]
+        del mailbox[p.match]
+    if not mailbox:
+        p.mailbox = None
+        m.spare.append(mailbox)
+    if m.tape:
+        m.tape(("take", p.pid, message))
+    p.match = -1
+    if p.timer is not None:
+        m.disarm(p.timer)
+    p.expired = False
+    if p.inputs is not None:
+        p.inputs = (p.inputs, "message", message)
+    value = taken(want.patterns, message) if want.patterns else thaw(message)
+    run(m, p, value, None)
+
+
+def time_out(m: Machine, p: Process) -> None:
+    """Let the receive give TIMEOUT."""
+    if m.tape:
+        m.tape(("timeout", p.pid))
+    p.expired = False
+    if p.inputs is not None:
+        p.inputs = (p.inputs, "timeout", None)
+    run(m, p, TIMEOUT, None)
+
+
+def resume(m: Machine, p: Process, value: Any) -> None:
+    """Go on with the (frozen) result of an operation."""
+    if p.inputs is not None:
+        p.inputs = (p.inputs, "value", value)
+    run(m, p, thaw(value), None)
+
+
+def fail(m: Machine, p: Process, error: BaseException) -> None:
+    """Go on with the error of an operation."""
+    if p.inputs is not None:
+        p.inputs = (p.inputs, "error", error)
+    run(m, p, None, error)
+
+
+def answer(m: Machine, p: Process, kind: str, way: Any) -> None:
+    """Answer a `choose` or an `earlier` in one of the possible ways."""
+    assert p.effects is not None
+    effect = p.effects[p.cursor]
+    p.effects = None
+    if kind == "choose":
+        value = freeze(thaw(effect[1])[way])
+    else:
+        m.clock.assume(effect[1], effect[2], way)
+        value = way
+    if m.tape:
+        m.tape((kind, p.pid, way, value))
+    resume(m, p, value)
+
+
+def wake(m: Machine, p: Process, want: Hibernated) -> None:
+    if m.tape:
+        m.tape(("take", p.pid, None))
+    p.match = -1
+    p.origin = want.origin
+    rebase(m, p, want.origin)
+    p.body = None
+    run(m, p, None, None)
+
+
+def rebase(m: Machine, p: Process, origin: Any, rest: Any = None) -> None:
+    """Forget the inputs: from here a re-run starts at `origin`, or at rest."""
+    if p.inputs is not None:
+        dictionary = dict(p.dictionary) if p.dictionary else None
+        p.base = (origin, p.created, p.made, dictionary, rest)
+        p.inputs = ()
+
+
+def hibernates(m: Machine, p: Process) -> bool:
+    """Tell whether a process hibernates."""
+    return type(p.want) is Hibernated
+
+
+# --- A step ----------------------------------------------------------------------------------
+
+def run(m: Machine, p: Process, value: Any, error: BaseException | None) -> None:
+    """Run code of `p` to its next wait; keep what it leaves."""
+    m.steps += 1
+    p.want = None
+    ctx = context
+    outer = ctx.process
+    ctx.machine = m
+    ctx.process = p
+    outbox: list[Any] = []
+    ctx.outbox = outbox
+    try:
+        want = resumed(m, p, value, error)
+    finally:
+        ctx.process = outer
+    if ctx.unawaited is not None:
+        forgotten()
+    if m.mistake is not None:
+        raise m.mistake
+    settle(m, p, want, outbox)
+
+
+def resumed(m: Machine, p: Process, value: Any, error: BaseException | None) -> Any:
+    """Resume the body; give what it waits for, or the effect of its end."""
+    while True:
+        try:
+            if p.body is None:
+                function, args = p.origin
+                body = thaw(function)(*thaw(args))
+                if not hasattr(body, "send"):
+                    return returned(m, p, body)
+                p.body = body
+            if error is None:
+                return p.body.send(value)
+            return p.body.throw(error)
+        except StopIteration as stop:
+            p.body = None
+            if type(stop.value) is not Again:
+                return returned(m, p, stop.value)
+            p.origin = (freeze(stop.value.function, "function"), stop.value.args)
+            rebase(m, p, p.origin)
+            value = error = None
+        except (KeyboardInterrupt, MemoryError, SimkernelError):
+            raise
+        except BaseException as end:
+            p.body = None
+            return (codes.END, freeze(reason_of(end), "reason"))
+
+
+def returned(m: Machine, p: Process, result: Any) -> tuple[Any, ...]:
+    if p is m.root:
+        m.returned = freeze(result, "result of main")
+    return (codes.END, "normal")
+
+
+def settle(m: Machine, p: Process, want: Any, outbox: list[Any]) -> None:
+    """Note what the step left and what it waits for."""
+    kind = type(want)
+    if kind is tuple:
+        outbox.append(want)
+    elif isinstance(want, Receive):
+        p.want = want
+        if kind is Rest and p.inputs is not None:
+            rebase(m, p, p.origin, freeze(p.body.save(), "state"))
+        if want.after is not None:
+            if want.after:
+                outbox.append((codes.ENTER, want.after))
+            else:
+                p.expired = True
+    elif isinstance(want, Awaited):
+        p.want = want
+        outbox.append(want.effect)  # type: ignore[attr-defined]
+    else:
+        raise UsageError(
+            f"{p.pid} awaited {want!r}, which is no operation of simkernel",
+            hint="Await only what simkernel gives: no asyncio future, no other library's object.",
+        )
+    if outbox:
+        p.effects = outbox
+        p.cursor = 0
+        p.status = BUSY
+        if m.slow:
+            hold(m, p)
+    else:
+        wait(m, p)
+    if p.notes is not None:
+        publish(m, p)
+
+
+def hold(m: Machine, p: Process) -> None:
+    """Let the next effect of a slow step come later."""
+    assert p.effects is not None
+    if p.cursor == 0:
+        total = m.clock.draw(m.clock.step_us)  # type: ignore[attr-defined]
+        p.pace = total // len(p.effects)
+    if p.pace:
+        p.held = True
+        p.timer = Timer(Ref(p.pid.path, 0), "hold", None, None, p)
+        m.arm(p.timer, p.pace, p.pace, False)
+
+
+def wait(m: Machine, p: Process) -> None:
+    """All effects have left: wait."""
+    p.effects = None
+    p.status = WAITING
+    want = p.want.patterns
+    if p.mailbox is None:
+        return
+    if not want:
+        p.match = 0
+        return
+    for at, message in enumerate(p.mailbox):
+        if takes(want, message):
+            p.match = at
+            return
+
+
+def publish(m: Machine, p: Process) -> None:
+    """Give out the notes that ride on what happens now."""
+    notes = p.notes
+    assert notes is not None
+    at = p.cursor if p.effects is not None else FOREVER
+    while notes and notes[0][0] <= at:
+        _, kind, fields = notes.pop(0)
+        if m.tape:
+            m.tape(("note", p.pid, kind, fields))
+    if not notes:
+        p.notes = None
+
+
+# --- Effects ---------------------------------------------------------------------------------
+
+def leave(m: Machine, p: Process) -> None:
+    """Let the next effect of `p` leave."""
+    effects = p.effects
+    assert effects is not None
+    effect = effects[p.cursor]
+    p.cursor += 1
+    code = effect[0]
+    if code < codes.FIRST_OPERATION:
+        PERFORM[code](m, p, effect)
+        if m.tape:
+            m.tape((codes.EFFECTS[code], p.pid, p.sent, *effect[1:]))
+        if p.effects is effects:
+            if p.cursor == len(effects):
+                wait(m, p)
+            elif m.slow:
+                hold(m, p)
+            if p.notes is not None:
+                publish(m, p)
+        return
+    last(m, p, code, effect)
+
+
+def last(m: Machine, p: Process, code: int, effect: tuple[Any, ...]) -> None:
+    """Let the operation, the entry to a wait, or the end of a process happen."""
+    if code >= codes.TELL_LINK:
+        tell(m, p, code, effect)
+        return
+    if m.tape and code != codes.END:
+        m.tape((codes.EFFECTS[code], p.pid, *effect[1:]))
+    if code == codes.END:
+        end(m, p, effect[1], killed=False)
+    elif code == codes.ENTER:
+        p.timer = Timer(Ref(p.pid.path, 0), "expire", None, None, p)
+        wait(m, p)
+        m.arm(p.timer, effect[1] * 1000, effect[1] * 1000, False)
+    elif code == codes.HIBERNATE:
+        close(m, p)
+        p.want = Hibernated(effect[1])
+        wait(m, p)
+    else:
+        p.effects = None
+        try:
+            result = PERFORM[code](m, p, effect)
+        except ErlangError as error:
+            fail(m, p, error)
+            return
+        if result is WAITS:
+            p.status = WAITING
+            p.match = -1
+        else:
+            resume(m, p, result)
