@@ -25,14 +25,16 @@ P = ParamSpec("P")
 class Context:
     """Which process is running now, and what its step has left so far."""
 
-    __slots__ = ("machine", "outbox", "process", "unawaited", "where")
+    __slots__ = ("code", "lasti", "machine", "outbox", "process", "unawaited")
 
     def __init__(self) -> None:
         self.machine: Machine | None = None
         self.process: Process | None = None
         self.outbox: list[Any] = []
         self.unawaited: Awaited[Any] | None = None
-        self.where: tuple[Any, int] | None = None
+        # Where `unawaited` was made.
+        self.code: Any = None
+        self.lasti = 0
 
 
 # One for the interpreter: a machine sets it before each step. Simulations never run in threads.
@@ -61,11 +63,12 @@ def line_of(code: Any, lasti: int) -> int:
 
 
 def forgotten() -> NoReturn:
-    """Report the operation that was made and not awaited."""
-    made, where = context.unawaited, context.where
+    """Report the operation that was made and not awaited, or the mistake that went before."""
+    if context.machine is not None and context.machine.mistake is not None:
+        raise context.machine.mistake
+    made, code, lasti = context.unawaited, context.code, context.lasti
     context.unawaited = None
-    assert made is not None and where is not None
-    code, lasti = where
+    assert made is not None
     complain(
         ForgottenAwait(f"{made.call}(...)", path=code.co_filename, line=line_of(code, lasti))
     )
@@ -75,6 +78,7 @@ def complain(error: UsageError) -> NoReturn:
     """Raise a user's mistake so that no `except` of a body can hide it."""
     if context.machine is not None:
         context.machine.mistake = context.machine.mistake or error
+        context.unawaited = MISTAKE  # the next look at it reports the mistake
     raise error
 
 
@@ -132,7 +136,7 @@ class Awaited(Generic[T]):
 class Receive(Awaited[Any]):
     """Wait for a message that one of `patterns` takes; none means any message."""
 
-    __slots__ = ("after", "idle", "patterns", "why")
+    __slots__ = ("after", "idle", "patterns", "plain", "why")
     call = "receive"
 
     def __init__(
@@ -142,6 +146,7 @@ class Receive(Awaited[Any]):
         self.after = after
         self.idle = idle
         self.why = why
+        self.plain = not patterns and after is None  # takes any message, and waits for ever
 
 
 class Hibernated(Receive):
@@ -151,6 +156,7 @@ class Hibernated(Receive):
 
     def __init__(self, origin: Any):
         super().__init__((), None, True)
+        self.plain = False
         self.origin = origin
 
 
@@ -202,20 +208,22 @@ class Given(Awaited[T]):
 
     __slots__ = ("value",)
     call = "send"
-
-    def __init__(self, value: T):
-        self.value = value
+    value: T
 
     def __await__(self) -> Generator[Any, Any, T]:
         return self.value
         yield  # makes this a generator, which never gets here
 
 
+MISTAKE: Given[None] = Given()
+
+
 def expect(operation: Awaited[T], depth: int = 2) -> Awaited[T]:
     """Remember that `operation` has to be awaited, and where it was made."""
     frame = _getframe(depth)
     context.unawaited = operation
-    context.where = (frame.f_code, frame.f_lasti)
+    context.code = frame.f_code
+    context.lasti = frame.f_lasti
     return operation
 
 

@@ -5,9 +5,11 @@ Both end for the same reasons, and both can be cut by a budget of transitions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
 from simkernel.choice import Chooser
+from simkernel.kernel import hot
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.process import AT_REST
 
@@ -37,14 +39,22 @@ def ended(m: Machine) -> str:
 
 def simulate(m: Machine, seed: int, budget: int) -> str:
     """Run with seeded picks of whole bursts: fast, and coarser than `drive`."""
+    plain = not (m.cluster or m.snapshots or m.slow or m.tape)
+    run = hot.simulate if plain else bursts
     random = Random(seed).random
-    active = m.active
     while True:
-        while active:
-            if m.count >= budget:
-                return BUDGET if m.enabled() else ended(m)
-            size = len(active)
-            item = active[0] if size == 1 else active[int(random() * size)]
-            m.burst(item, random)
+        if not run(m, random, budget):
+            return BUDGET if m.enabled() else ended(m)
         if not m.advance():
             return ended(m)
+
+
+def bursts(m: Machine, random: Callable[[], float], budget: int) -> bool:
+    """Run bursts while anything is active; False when the budget of transitions was hit."""
+    active = m.active
+    while active:
+        if m.count >= budget:
+            return False
+        size = len(active)
+        m.burst(active[0] if size == 1 else active[int(random() * size)], random)
+    return True

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from simkernel.kernel import codes
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.process import Process, Timer
 from simkernel.kernel.tables import Table
@@ -135,7 +136,7 @@ def _record(p: Process) -> Any:
         p.status,
         p.pid,
         _body(p),
-        tuple((p.effects or ())[p.cursor :]),
+        tuple(_anonymous(effect) for effect in (p.effects or ())[p.cursor :]),
         tuple(_anonymous(signal) for signal in p.arrived or ()),
         tuple(p.mailbox or ()),
         p.expired,
@@ -170,8 +171,7 @@ def _body(p: Process) -> Any:
 
 
 def _anonymous(signal: tuple[Any, ...]) -> Any:
-    """A signal without the number that its sender gave it."""
-    kind = signal[0]
-    if kind == 0:
-        return (kind, signal[1], signal[3], signal[4])
+    """A signal, or the effect that sends it, without the number that its sender gave it."""
+    if signal[0] == codes.S_MESSAGE:
+        return (signal[0], signal[1], *signal[3:])
     return signal

@@ -84,7 +84,6 @@ class Machine:
         self.mistake: SimkernelError | None = None
         self.clock_reads: set[str] = set()
         self.replaying: deque[Any] | None = None
-        self.steps = 0
         step = getattr(self.clock, "step_us", (0, 0))
         self.slow = not self.clock.symbolic and step != (0, 0)
         self.delayed = self.cluster and getattr(self.clock, "latency_us", (0, 0)) != (0, 0)
@@ -395,6 +394,12 @@ class Machine:
         elif status == NEW:
             start(self, p)
             count += 1
+        self.count += count
+        self.burst_effects(p, random)
+
+    def burst_effects(self, p: Process, random: Callable[[], float]) -> None:
+        """Let the effects of a process leave in a row."""
+        count = 0
         while p.effects is not None and not p.held:
             effect = p.effects[p.cursor]
             code = effect[0]

@@ -31,13 +31,9 @@ WAITS = Waits()
 
 
 def send(m: Machine, p: Process, e: Effect) -> None:
-    """Send to a pid, or to the owner of an alias."""
-    dest = e[1]
-    p.sent += 1
-    if type(dest) is Pid:
-        m.deliver(p.pid, dest, (codes.S_MESSAGE, p.pid, p.sent, e[2], None))
-    else:
-        m.deliver(p.pid, Pid(dest.owner), (codes.S_MESSAGE, p.pid, p.sent, e[2], dest))
+    """Send to a pid, or to the owner of an alias; the effect is the signal."""
+    dest = e[5]
+    m.deliver(p.pid, dest if e[4] is None else Pid(dest.owner), e)
 
 
 def exit(m: Machine, p: Process, e: Effect) -> None:

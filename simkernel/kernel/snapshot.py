@@ -140,7 +140,7 @@ def _put_back(m: Machine, p: Process, kept: Any) -> None:
 def rebuild(m: Machine, p: Process, inputs: Any) -> Any:
     """Run the body of `p` again on its inputs, with effects muted, up to where it waits."""
     origin, created, made, dictionary, rest = p.base
-    kept = (p.created, p.made, p.dictionary, p.want)
+    kept = (p.created, p.made, p.dictionary, p.sent)
     outer = (context.machine, context.process, context.outbox)
     p.created, p.made = created, made
     p.dictionary = None if dictionary is None else dict(dictionary)
@@ -162,7 +162,7 @@ def rebuild(m: Machine, p: Process, inputs: Any) -> Any:
         context.machine, context.process, context.outbox = outer
     if (p.created, p.made) != kept[:2] or not isinstance(want, Awaited):
         raise _diverged(p)
-    p.dictionary = kept[2]
+    p.dictionary, p.sent = kept[2:]
     return body
 
 

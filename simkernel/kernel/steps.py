@@ -116,16 +116,10 @@ def rebase(m: Machine, p: Process, origin: Any, rest: Any = None) -> None:
         p.inputs = ()
 
 
-def hibernates(m: Machine, p: Process) -> bool:
-    """Tell whether a process hibernates."""
-    return type(p.want) is Hibernated
-
-
 # --- A step ----------------------------------------------------------------------------------
 
 def run(m: Machine, p: Process, value: Any, error: BaseException | None) -> None:
     """Run code of `p` to its next wait; keep what it leaves."""
-    m.steps += 1
     p.want = None
     ctx = context
     outer = ctx.process
@@ -134,41 +128,51 @@ def run(m: Machine, p: Process, value: Any, error: BaseException | None) -> None
     outbox: list[Any] = []
     ctx.outbox = outbox
     try:
-        want = resumed(m, p, value, error)
+        body = p.body
+        if body is None:
+            want = begin(m, p)
+        elif error is None:
+            want = body.send(value)
+        else:
+            want = body.throw(error)
+    except BaseException as stop:
+        want = stopped(m, p, stop)
     finally:
         ctx.process = outer
     if ctx.unawaited is not None:
         forgotten()
-    if m.mistake is not None:
-        raise m.mistake
     settle(m, p, want, outbox)
 
 
-def resumed(m: Machine, p: Process, value: Any, error: BaseException | None) -> Any:
-    """Resume the body; give what it waits for, or the effect of its end."""
-    while True:
-        try:
-            if p.body is None:
-                function, args = p.origin
-                body = thaw(function)(*thaw(args))
-                if not hasattr(body, "send"):
-                    return returned(m, p, body)
-                p.body = body
-            if error is None:
-                return p.body.send(value)
-            return p.body.throw(error)
-        except StopIteration as stop:
-            p.body = None
-            if type(stop.value) is not Again:
-                return returned(m, p, stop.value)
-            p.origin = (freeze(stop.value.function, "function"), stop.value.args)
-            rebase(m, p, p.origin)
-            value = error = None
-        except (KeyboardInterrupt, MemoryError, SimkernelError):
-            raise
-        except BaseException as end:
-            p.body = None
-            return (codes.END, freeze(reason_of(end), "reason"))
+def begin(m: Machine, p: Process) -> Any:
+    """Make the body and run it to its first wait."""
+    function, args = p.origin
+    try:
+        body = thaw(function)(*thaw(args))
+    except StopIteration as error:
+        # Of a plain function it is an error like any other; of a coroutine it is the end.
+        raise RuntimeError("StopIteration") from error
+    if not hasattr(body, "send"):
+        return returned(m, p, body)
+    p.body = body
+    return body.send(None)
+
+
+def stopped(m: Machine, p: Process, stop: BaseException) -> Any:
+    """Give the effect of the end of a body, or go on where it asked for a tail call."""
+    p.body = None
+    if type(stop) is not StopIteration:
+        if isinstance(stop, (KeyboardInterrupt, MemoryError, SimkernelError)):
+            raise stop
+        return (codes.END, freeze(reason_of(stop), "reason"))
+    if type(stop.value) is not Again:
+        return returned(m, p, stop.value)
+    p.origin = (freeze(stop.value.function, "function"), stop.value.args)
+    rebase(m, p, p.origin)
+    try:
+        return begin(m, p)
+    except BaseException as again:
+        return stopped(m, p, again)
 
 
 def returned(m: Machine, p: Process, result: Any) -> tuple[Any, ...]:
