@@ -92,12 +92,18 @@ def commands(text: str) -> list[Command]:
     return found
 
 
+def environment() -> dict[str, str]:
+    """Describe a plain terminal, and this tree rather than another one that may be installed."""
+    plain = {"NO_COLOR": "1", "COLUMNS": "100", "TERM": "dumb", "PYTHONPATH": str(ROOT)}
+    return os.environ | plain
+
+
 def printed_by(command: Command) -> list[str]:
     """Run the command through the installed program and return the lines that it prints."""
     done = subprocess.run(
         [str(SIMKERNEL), *shlex.split(command.line)[1:]],
         cwd=ROOT,
-        env=os.environ | {"NO_COLOR": "1", "COLUMNS": "100", "TERM": "dumb"},
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

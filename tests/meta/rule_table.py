@@ -53,7 +53,7 @@ def rules(page: str) -> list[Rule]:
     return found
 
 
-def tests_of_rules(paths: Sequence[Path]) -> dict[str, list[str]]:
+def shown_by(paths: Sequence[Path]) -> dict[str, list[str]]:
     """Map each rule number that a test names to the tests that name it."""
     found: dict[str, list[str]] = {}
     for path in paths:
@@ -96,7 +96,7 @@ def _numbers(node: ast.expr, where: str) -> Iterator[str]:
                         raise SystemExit(f"{place}: rule numbers are written out as strings")
 
 
-def test_files() -> list[Path]:
+def files_with_tests() -> list[Path]:
     """List the files that pytest takes tests from."""
     return [path for path in files("tests", suffix=".py") if path.name.startswith("test_")]
 
@@ -143,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--write", action="store_true", help="write docs/reference/rules.md")
     chosen = parser.parse_args(arguments)
     page = SEMANTICS.read_text("utf-8")
-    tested = tests_of_rules(test_files())
+    tested = shown_by(files_with_tests())
     if chosen.write:
         TABLE.write_text(table(page, tested), encoding="utf-8")
     untested = [rule.number for rule in rules(page) if rule.number not in tested]

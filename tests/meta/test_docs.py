@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.meta.house import ROOT, name
-from tests.meta.pages import SECONDS_MAX, agrees, commands, pages, printed_by, script
+from tests.meta.pages import SECONDS_MAX, agrees, commands, environment, pages, printed_by, script
 
 PAGES = [pytest.param(page, id=name(page)) for page in pages()]
 _LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)#\s]+)(#[^)\s]*)?\)")
@@ -25,6 +25,7 @@ def test_python_blocks_run(page: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", str(program)],
         cwd=ROOT,
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=SECONDS_MAX,

@@ -14,7 +14,7 @@ def known() -> list[rule_table.Rule]:
 
 @pytest.fixture(scope="module")
 def tested() -> dict[str, list[str]]:
-    return rule_table.tests_of_rules(rule_table.test_files())
+    return rule_table.shown_by(rule_table.files_with_tests())
 
 
 def test_rules_are_numbered_in_order_without_gaps(known: list[rule_table.Rule]) -> None:
@@ -69,7 +69,7 @@ def not_a_test(): ...
         encoding="utf-8",
     )
     one, two = "test_planted.py::test_one", "test_planted.py::TestGroup::test_two"
-    assert rule_table.tests_of_rules([path]) == {
+    assert rule_table.shown_by([path]) == {
         "1.1": [one, two],
         "1.2": [one],
         "1.3": [one],
@@ -85,4 +85,4 @@ def test_a_number_that_is_not_written_out_is_refused(
     path = tmp_path / "test_planted.py"
     path.write_text("@pytest.mark.rule(*RULES)\ndef test_one(): ...\n", encoding="utf-8")
     with pytest.raises(SystemExit, match="written out"):
-        rule_table.tests_of_rules([path])
+        rule_table.shown_by([path])
