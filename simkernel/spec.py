@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from simkernel.errors import SpecError, UnknownParameter, UsageError
+from simkernel.errors import ForgottenAwait, SpecError, UnknownParameter, UsageError
 from simkernel.kernel import driver
 from simkernel.kernel.clock import ConcreteClock
 from simkernel.kernel.machine import FOREVER, Machine
@@ -221,10 +221,19 @@ def simulate(
     >>> simulate(main).returned
     'done'
     """
-    clock = ConcreteClock(seed, interval_us(step_ms), interval_us(latency_ms))
     horizon = FOREVER if horizon_ms is None else horizon_ms * 1000
-    m = Machine(main, args, network=network, clock=clock, settle=settle, horizon_us=horizon)
-    return result_of(m, driver.simulate(m, seed, effects_max))
+
+    def machine() -> Machine:
+        clock = ConcreteClock(seed, interval_us(step_ms), interval_us(latency_ms))
+        return Machine(main, args, network=network, clock=clock, settle=settle, horizon_us=horizon)
+
+    m = machine()
+    try:
+        return result_of(m, driver.simulate(m, seed, effects_max))
+    except ForgottenAwait as error:
+        if error.line is None:
+            driver.simulate(machine(), seed, effects_max, careful=True)
+        raise
 
 
 def interval_us(ms: Any) -> Any:

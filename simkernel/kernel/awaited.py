@@ -25,14 +25,16 @@ P = ParamSpec("P")
 class Context:
     """Which process is running now, and what its step has left so far."""
 
-    __slots__ = ("code", "lasti", "machine", "outbox", "process", "unawaited")
+    __slots__ = ("careful", "code", "lasti", "machine", "outbox", "process", "unawaited")
 
     def __init__(self) -> None:
         self.machine: Machine | None = None
         self.process: Process | None = None
         self.outbox: list[Any] = []
         self.unawaited: Awaited[Any] | None = None
-        # Where `unawaited` was made.
+        # Where `unawaited` was made. The fast loop does not note it (`careful` is off): there a
+        # forgotten await is reported without its line, and the run is made again to find it.
+        self.careful = True
         self.code: Any = None
         self.lasti = 0
 
@@ -69,6 +71,8 @@ def forgotten() -> NoReturn:
     made, code, lasti = context.unawaited, context.code, context.lasti
     context.unawaited = None
     assert made is not None
+    if not context.careful:
+        complain(ForgottenAwait(f"{made.call}(...)", path="this run"))
     complain(
         ForgottenAwait(f"{made.call}(...)", path=code.co_filename, line=line_of(code, lasti))
     )

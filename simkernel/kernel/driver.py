@@ -37,9 +37,9 @@ def ended(m: Machine) -> str:
     return RETURNED if m.root.status == AT_REST else QUIET
 
 
-def simulate(m: Machine, seed: int, budget: int) -> str:
+def simulate(m: Machine, seed: int, budget: int, *, careful: bool = False) -> str:
     """Run with seeded picks of whole bursts: fast, and coarser than `drive`."""
-    plain = not (m.cluster or m.snapshots or m.slow or m.tape)
+    plain = not (careful or m.cluster or m.snapshots or m.slow or m.tape)
     run = hot.simulate if plain else bursts
     random = Random(seed).random
     while True:

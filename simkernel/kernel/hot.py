@@ -23,6 +23,15 @@ _SEND, _MESSAGE = codes.SEND, codes.S_MESSAGE
 
 def simulate(m: Machine, random: Callable[[], float], budget: int) -> bool:
     """Run bursts while anything is active; False when the budget of transitions was hit."""
+    context.careful = False
+    try:
+        return _run(m, random, budget)
+    finally:
+        context.careful = True
+        context.process = None
+
+
+def _run(m: Machine, random: Callable[[], float], budget: int) -> bool:
     active, spare, processes, ctx = m.active, m.spare, m.processes, context
     ctx.machine = m
     outbox: list[Any] = []
@@ -36,19 +45,20 @@ def simulate(m: Machine, random: Callable[[], float], budget: int) -> bool:
                 return False
         size = len(active)
         p = active[0] if size == 1 else active[int(random() * size)]
-        if type(p) is Process and p.status == WAITING and p.mailbox is None:
-            want = p.want
-            kind = type(want)
-            arrived = p.arrived
-            usual = (kind is Receive or kind is Rest) and want.plain and arrived is not None
-        else:
-            usual = False
-        if usual:
-            signal = arrived.popleft()
-            if arrived or signal[0] != _MESSAGE or signal[4] is not None:
-                arrived.appendleft(signal)
-                usual = False
-        if not usual:
+        if type(p) is not Process or p.status != WAITING or p.mailbox is not None:
+            m.burst(p, random)
+            ctx.outbox = outbox
+            continue
+        want = p.want
+        arrived = p.arrived
+        kind = type(want)
+        if arrived is None or not (kind is Receive or kind is Rest) or not want.plain:
+            m.burst(p, random)
+            ctx.outbox = outbox
+            continue
+        signal = arrived.popleft()
+        if arrived or signal[0] != _MESSAGE or signal[4] is not None:
+            arrived.appendleft(signal)
             m.burst(p, random)
             ctx.outbox = outbox
             continue
@@ -64,13 +74,11 @@ def simulate(m: Machine, random: Callable[[], float], budget: int) -> bool:
         except BaseException as stop:
             p.want = None
             want = stopped(m, p, stop)
-        finally:
-            ctx.process = None
         if ctx.unawaited is not None:
             forgotten()
         count += 2
         kind = type(want)
-        if (kind is not Receive and kind is not Rest) or want.after is not None or p.notes is not None:
+        if not (kind is Receive or kind is Rest) or want.after is not None or p.notes is not None:
             settle(m, p, want, outbox)
             outbox = []
             m.burst_effects(p, random)
