@@ -175,7 +175,7 @@ def _encode_frozen(x: Frozen, out: list[bytes], names: _Names) -> None:
     elif x.kind is dict:
         _encode_dict(pairs_of(x), out, names)
     elif x.kind is Map:
-        _encode_unordered(b"m", pairs_of(x), out, names)  # type: ignore[arg-type]
+        _encode_unordered(b"m", pairs_of(x), out, names)
     elif x.kind is set or x.kind is frozenset:
         tag = b"S" if x.kind is set else b"z"
         _encode_unordered(tag, [(part,) for part in x.parts], out, names)
