@@ -49,9 +49,7 @@ numbers = st.one_of(
 )
 atoms = st.sampled_from([None, True, False, Phase.IDLE, Phase.BUSY, Level.ONE, Level.TWO])
 texts = st.one_of(st.text(max_size=4), st.sampled_from(["a", "b", "", "\n", "é", "'", '"\\']))
-scalars = st.one_of(
-    numbers, atoms, texts, st.binary(max_size=3), pids, refs, st.just(float("nan"))
-)
+scalars = st.one_of(numbers, atoms, texts, st.binary(max_size=3), pids, refs, st.just(float("nan")))
 keys = st.recursive(scalars, lambda inner: st.lists(inner, max_size=2).map(tuple), max_leaves=3)
 
 

@@ -9,9 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simkernel.terms import (
-    Duration, Instant, Map, Pid, Ref, Renaming, Stack, canonical, equal, freeze, thaw,
-)  # fmt: skip
-from strategies import paths, terms
+    Duration,
+    Instant,
+    Map,
+    Pid,
+    Ref,
+    Renaming,
+    Stack,
+    canonical,
+    equal,
+    freeze,
+    thaw,
+)
+from tests.terms.strategies import paths, terms
 
 
 def _bytes(term: Any) -> bytes:

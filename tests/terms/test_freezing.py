@@ -15,7 +15,7 @@ from hypothesis import given
 
 from simkernel.errors import TermError
 from simkernel.terms import Frozen, Map, Pid, Raised, Ref, Stack, equal, freeze, order, show, thaw
-from strategies import Basket, Level, Pair, Phase, Point, terms, unique
+from tests.terms.strategies import Basket, Level, Pair, Phase, Point, terms, unique
 
 
 @given(terms)
@@ -74,7 +74,7 @@ def test_a_frozen_term_survives_pickle(term: Any) -> None:
         Point,
         unique,
     ],
-    ids=repr,
+    ids=show,
 )
 def test_what_cannot_change_is_kept_as_the_very_same_object(term: Any) -> None:
     assert freeze(term) is term
@@ -231,8 +231,12 @@ REJECTED: list[tuple[str, Any, str, str]] = [
     ("subclass of list", lambda: (type("Row", (list,), {})(),), "[0]", "subclass of list"),
     ("deque", lambda: deque(), "", "instance of"),
     ("bytearray", lambda: bytearray(b"x"), "", "bytes"),
-    ("key", lambda: {Plain: 1, (1, Plain()): 2}, ".<key (1, <no term: test_freezing.Plain>)>[1]",
-     "instance"),
+    (
+        "key",
+        lambda: {Plain: 1, (1, Plain()): 2},
+        ".<key (1, <no term: tests.terms.test_freezing.Plain>)>[1]",
+        "instance",
+    ),
     ("named tuple", lambda: Pair(1, iter([])), ".right", "iterator"),
     ("captured", lambda: _capturing(threading.Lock()), ".<captured value>", "lock"),
     ("partial", lambda: functools.partial(print, Plain()), ".args[0]", "instance"),

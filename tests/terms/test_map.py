@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simkernel.terms import ErlangError, Map, Pid, equal, exact_key, strict_key
-from strategies import keys
+from tests.terms.strategies import keys
 
 pairs = st.lists(st.tuples(keys, st.integers()), max_size=6)
 changes = st.lists(st.tuples(st.sampled_from(["put", "delete", "or"]), keys, st.integers()))

@@ -75,15 +75,13 @@ def test_order_and_equal_answer_as_erlang_does(tmp_path: Any) -> None:
     program = (
         '{ok,[L]}=file:consult("pairs.term"),'
         'io:format("~s",[[case {A=:=B,A<B,A>B} of {true,_,_}->$=;{_,true,_}-><<"<">>;'
-        '{_,_,true}->$>;_->$~ end||{A,B}<-L]]),halt().'
+        "{_,_,true}->$>;_->$~ end||{A,B}<-L]]),halt()."
     )
     said = subprocess.run(
         ["erl", "-noshell", "-eval", program],
         cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True,
     ).stdout  # fmt: skip
-    ours = "".join(
-        "=" if equal(a, b) else {-1: "<", 0: "~", 1: ">"}[order(a, b)] for a, b in pairs
-    )
+    ours = "".join("=" if equal(a, b) else {-1: "<", 0: "~", 1: ">"}[order(a, b)] for a, b in pairs)
     differing = [(*pair, o, e) for pair, o, e in zip(pairs, ours, said, strict=True) if o != e]
     assert differing == []
     assert set(said) == {"=", "<", ">", "~"}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 from simkernel.terms import Map, Pid, Ref, Stack, Strict, equal, order, sort_key, strict_hash
-from strategies import Level, Pair, Phase, numbers, terms
+from tests.terms.strategies import Level, Pair, Phase, numbers, terms
 
 
 def _same_value(a: Any, b: Any) -> bool:
@@ -87,7 +87,7 @@ def test_types_sort_as_in_erlang() -> None:
         (1, 1), {}, Map(a=1), {"a": 1}, {"a": 2}, {"b": 0}, {"a": 0, "b": 0}, [], [1], [1, 0], [2],
         "", "a", b"a", "ab", "b",
     ]  # fmt: skip
-    assert sorted(reversed(ranked), key=sort_key) == ranked
+    assert sorted(ranked[::-1], key=sort_key) == ranked
 
 
 def test_big_ints_compare_exactly_with_floats() -> None:

@@ -15,7 +15,7 @@ from hypothesis import example, given
 
 import simkernel.terms
 from simkernel.terms import Instant, Map, Pid, Raised, Ref, Stack, equal, freeze, show, stable_hash
-from strategies import Basket, Level, Pair, Phase, Point, terms
+from tests.terms.strategies import Basket, Level, Pair, Phase, Point, terms
 
 
 @given(terms, terms)

@@ -12,10 +12,20 @@ from hypothesis import given
 
 from simkernel.errors import InternalError, MisusedTime, UsageError
 from simkernel.terms import (
-    ArgumentError, Duration, ErlangError, Exit, Instant, Pid, Raised, Ref, Stack, Throw, reason_of,
+    ArgumentError,
+    Duration,
+    ErlangError,
+    Exit,
+    Instant,
+    Pid,
+    Raised,
+    Ref,
+    Stack,
+    Throw,
+    reason_of,
     stack_of,
-)  # fmt: skip
-from strategies import paths
+)
+from tests.terms.strategies import paths
 
 
 @given(paths)
@@ -97,7 +107,7 @@ class Host:
         (ArgumentError("no such table"), ("badarg", Stack())),
         (Throw(5), (("nocatch", 5), Stack())),
         (ValueError("boom"), (Raised("ValueError", "boom"), Stack())),
-        (ValueError(Host()), (Raised("ValueError", "<test_values.Host object at 0x...>"), Stack())),
+        (ValueError(Host()), (Raised("ValueError", f"<{__name__}.Host object at 0x...>"), Stack())),
         (Broken(), (Raised("Broken", "<no text>"), Stack())),
         (SystemExit(1), (Raised("SystemExit", "1"), Stack())),
     ],
