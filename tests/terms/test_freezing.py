@@ -229,7 +229,7 @@ REJECTED: list[tuple[str, Any, str, str]] = [
     ("subclass of int", lambda: (type("Age", (int,), {})(3),), "[0]", "subclass of int"),
     ("subclass of str", lambda: (type("Name", (str,), {})("x"),), "[0]", "subclass of str"),
     ("subclass of list", lambda: (type("Row", (list,), {})(),), "[0]", "subclass of list"),
-    ("deque", lambda: deque(), "", "instance of"),
+    ("deque", lambda: deque([1]), "", "instance of"),
     ("bytearray", lambda: bytearray(b"x"), "", "bytes"),
     (
         "key",

@@ -87,7 +87,8 @@ def test_types_sort_as_in_erlang() -> None:
         (1, 1), {}, Map(a=1), {"a": 1}, {"a": 2}, {"b": 0}, {"a": 0, "b": 0}, [], [1], [1, 0], [2],
         "", "a", b"a", "ab", "b",
     ]  # fmt: skip
-    assert sorted(ranked[::-1], key=sort_key) == ranked
+    backwards = ranked[::-1]
+    assert sorted(backwards, key=sort_key) == ranked
 
 
 def test_big_ints_compare_exactly_with_floats() -> None:
