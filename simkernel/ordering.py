@@ -71,15 +71,10 @@ def equal(a: Any, b: Any) -> bool:
     kind = type(a)
     if kind is not type(b):
         return MIXED[-1](a, b)
+    if kind is tuple or kind is list:
+        return len(a) == len(b) and all(map(equal, a, b))
     if kind in _PLAIN:
         return bool(a == b)
-    if kind is tuple or kind is list:
-        if len(a) != len(b):
-            return False
-        for x, y in zip(a, b, strict=True):  # noqa: SIM110 (`all` costs a generator)
-            if x is not y and not equal(x, y):
-                return False
-        return True
     if kind is float:
         return a == b or (a != a and b != b and _bits(a) == _bits(b))
     if kind is dict:
