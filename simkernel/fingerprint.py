@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from functools import partial
-from types import BuiltinFunctionType, FunctionType, MethodType
+from functools import lru_cache
 from typing import Any, Protocol, TypeAlias
 
 from simkernel.freezing import Frozen, pairs_of
@@ -129,6 +128,13 @@ def _encode_unordered(
 ) -> None:
     out.append(b"%b%d:" % (tag, len(entries)))
     rest = entries
+    if all(
+        type(entry[0]) is str for entry in entries
+    ):  # sorted already, if a map's: the usual case
+        rest = []
+        for entry in entries if tag == b"m" else sorted(entries):
+            for part in entry:
+                _encode(part, out, names)
     while rest:
         ready: list[tuple[bytes, tuple[Any, ...]]] = []
         blank: list[tuple[Any, ...]] = []
@@ -158,13 +164,17 @@ def _blanked(x: Any, names: _Names) -> tuple[bytes, int]:
 
 def _encode_object(x: Any, out: list[bytes], names: _Names) -> None:
     name, parts = identity(x)
-    _encode_identity(name, parts, out, names)
-
-
-def _encode_identity(name: Key, parts: Any, out: list[bytes], names: _Names) -> None:
-    out.append(b"o%d:%d:" % (len(name), len(parts)))
-    for part in (*name, *parts):
+    out.append(_name_bytes(name, len(parts)))
+    for part in parts:
         _encode(part, out, names)
+
+
+@lru_cache(maxsize=1024)
+def _name_bytes(name: Key, size: int) -> bytes:
+    out = [b"o%d:%d:" % (len(name), size)]
+    for part in name:
+        _encode(part, out, _Names(Renaming()))
+    return b"".join(out)
 
 
 def _encode_frozen(x: Frozen, out: list[bytes], names: _Names) -> None:
@@ -175,7 +185,7 @@ def _encode_frozen(x: Frozen, out: list[bytes], names: _Names) -> None:
     elif x.kind is dict:
         _encode_dict(pairs_of(x), out, names)
     elif x.kind is Map:
-        _encode_unordered(b"m", pairs_of(x), out, names)  # type: ignore[arg-type]
+        _encode_unordered(b"m", pairs_of(x), out, names)
     elif x.kind is set or x.kind is frozenset:
         tag = b"S" if x.kind is set else b"z"
         _encode_unordered(tag, [(part,) for part in x.parts], out, names)
@@ -192,10 +202,6 @@ def _encode_duration(x: Duration, out: list[bytes], names: _Names) -> None:
     out.append(b"U%d,%d,%d;" % (since, names.number(Instant(x.until, 0)), x.offset_us))
 
 
-def _encode_function(x: FunctionType, out: list[bytes], names: _Names) -> None:
-    _encode_object(x, out, names)
-
-
 _ENCODERS: dict[type, Callable[[Any, list[bytes], _Names], None]] = {
     type(None): lambda x, out, names: out.append(b"N"),
     bool: lambda x, out, names: out.append(b"T" if x else b"F"),
@@ -209,8 +215,4 @@ _ENCODERS: dict[type, Callable[[Any, list[bytes], _Names], None]] = {
     set: lambda x, out, names: _encode_unordered(b"S", [(v,) for v in x], out, names),
     frozenset: lambda x, out, names: _encode_unordered(b"z", [(v,) for v in x], out, names),
     Frozen: _encode_frozen,
-    FunctionType: _encode_function,
-    MethodType: _encode_object,
-    partial: _encode_object,
-    BuiltinFunctionType: _encode_object,
 }

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from operator import itemgetter
 from types import BuiltinFunctionType, MethodType
 from typing import Any, TypeAlias
@@ -71,10 +71,10 @@ def equal(a: Any, b: Any) -> bool:
     kind = type(a)
     if kind is not type(b):
         return MIXED[-1](a, b)
-    if kind in _PLAIN:
-        return bool(a == b)
     if kind is tuple or kind is list:
         return len(a) == len(b) and all(map(equal, a, b))
+    if kind in _PLAIN:
+        return bool(a == b)
     if kind is float:
         return a == b or (a != a and b != b and _bits(a) == _bits(b))
     if kind is dict:
@@ -159,14 +159,19 @@ def state_of(x: object) -> dict[str, Any]:
 
     A cached property is no state: it can be computed again.
     """
-    cls = type(x)
-    state = {f.name: getattr(x, f.name) for f in fields(x)}  # type: ignore[arg-type]
+    cls: Any = type(x)  # mypy takes no `type` for hashable
+    state = {name: getattr(x, name) for name in _field_names(cls)}
     own = getattr(x, "__dict__", None)
     if own is not None and len(own) > len(state):
         for name in sorted(own.keys() - state.keys()):
             if type(getattr(cls, name, None)) is not cached_property:
                 state[name] = own[name]
     return state
+
+
+@lru_cache(maxsize=1024)
+def _field_names(cls: type) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(cls))
 
 
 def identity(x: Any) -> Identity:

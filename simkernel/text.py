@@ -167,7 +167,8 @@ def _show_partial(fn: Any, args: Any, keywords: Any) -> str:
 def _show_builtin(x: BuiltinFunctionType) -> str:
     owner = x.__self__
     if owner is None or type(owner) is ModuleType:
-        return f"&{x.__module__}.{x.__qualname__}"
+        module = (x.__module__ or "").lstrip("_")  # `io` or `_io`: it depends on the version
+        return f"&{module}.{x.__qualname__}"
     return _show_method(x.__qualname__, owner)
 
 
