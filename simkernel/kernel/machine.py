@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from simkernel.errors import SimkernelError, UsageError
 from simkernel.kernel import codes
+from simkernel.kernel.awaited import context
 from simkernel.kernel.channels import Channel, arrive, travel
 from simkernel.kernel.clock import Clock, ConcreteClock
 from simkernel.kernel.information import reads_queue
@@ -84,6 +85,7 @@ class Machine:
         self.mistake: SimkernelError | None = None
         self.clock_reads: set[str] = set()
         self.replaying: deque[Any] | None = None
+        context.unawaited = None  # the mistake that ended another run is none of this one
         step = getattr(self.clock, "step_us", (0, 0))
         self.slow = not self.clock.symbolic and step != (0, 0)
         self.delayed = self.cluster and getattr(self.clock, "latency_us", (0, 0)) != (0, 0)
