@@ -231,6 +231,8 @@ def demonitor_now(m: Machine, p: Process, e: Effect) -> Any:
             if type(message) is tuple and message[:2] == ("DOWN", ref) and len(message) == 5:
                 del p.mailbox[at]  # type: ignore[union-attr]
                 flushed = True
+                if not p.mailbox:
+                    p.mailbox = None  # an empty one would count as one with a message
                 break
     if not info_asked:
         return True
