@@ -55,10 +55,10 @@ def monitor(m: Machine, p: Process, e: Effect) -> None:
     pid, shown = target, target
     if type(target) is str:
         pid, shown = m.names.get(target), (target, NODE)
+    if pid == p.pid:
+        return  # never fires, and its alias is not active either, as on the VM
     if alias is not None:
         _aliases(p)[ref] = alias
-    if pid == p.pid:
-        return  # never fires
     if p.monitors is None:
         p.monitors = {}
     p.monitors[ref] = (pid, shown)
