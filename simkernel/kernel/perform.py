@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from simkernel.kernel.machine import Machine
 
 Effect = tuple[Any, ...]
-NODE = "nonode@nohost"
+NODE = "nonode"
 
 
 class Waits:
