@@ -381,6 +381,8 @@ def process_info(pid: Pid, keys: str | Sequence[str]) -> Awaited[Any]:
     """Give (key, value), or a list of them for several keys; None for a dead process (10.1)."""
     from simkernel.kernel.information import KEYS
 
+    if type(pid) is not Pid:
+        raise ArgumentError(f"process_info() takes a pid, not {pid!r}")
     for key in [keys] if isinstance(keys, str) else keys:
         if key not in KEYS:
             raise ArgumentError(f"process_info() knows no {key!r}; it knows {', '.join(KEYS)}")
