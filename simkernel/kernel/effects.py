@@ -204,6 +204,8 @@ def demonitor(ref: Ref, *, flush: bool = False, info: bool = False) -> Any:
     running("demonitor()")
     if type(ref) is not Ref:
         raise ArgumentError(f"demonitor() takes a reference, not {ref!r}")
+    if ref.owner != running("demonitor()").pid.path:
+        raise ArgumentError(f"demonitor(): {ref!r} is another process's reference")
     if flush or info:
         return expect(Operation("demonitor", (codes.DEMONITOR_NOW, ref, flush, info)))
     context.outbox.append((codes.DEMONITOR, ref))
