@@ -12,6 +12,7 @@ from simkernel.kernel.process import AT_REST, DEAD, EXITING, Process
 if TYPE_CHECKING:
     from simkernel.kernel.machine import Machine
 
+CLOSINGS_MAX = 100  # waits in the `finally` blocks of one body, each of which has to be closed
 
 def end(m: Machine, p: Process, reason: Any, *, killed: bool) -> None:
     """End a process: resources first, then one signal after the other (rules 3.8, 3.9)."""
@@ -90,13 +91,24 @@ def close(m: Machine, p: Process) -> None:
         return
     kept = (context.machine, context.process, context.outbox, context.unawaited)
     context.machine, context.process, context.outbox = None, p, []
-    created, made = p.created, p.made
+    created, made, sent, notes = p.created, p.made, p.sent, p.notes
+    dictionary = None if p.dictionary is None else dict(p.dictionary)
     try:
-        body.close()
-    except (KeyboardInterrupt, MemoryError):
-        raise
-    except BaseException:  # noqa: BLE001 - a dead process cannot complain
-        pass
+        _shut(body)
     finally:
         context.machine, context.process, context.outbox, context.unawaited = kept
-        p.created, p.made = created, made
+        p.created, p.made, p.sent, p.notes = created, made, sent, notes
+        p.dictionary = dictionary
+
+
+def _shut(body: Any) -> None:
+    """Close a body for good: where its `finally` waits, closing goes on from there."""
+    for _ in range(CLOSINGS_MAX):
+        context.unawaited = None
+        try:
+            body.close()
+        except (KeyboardInterrupt, MemoryError):
+            raise
+        except BaseException:  # noqa: BLE001 - a dead process cannot complain
+            continue
+        return
