@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from simkernel.kernel import codes, tables
+from simkernel.kernel.channels import travel
 from simkernel.kernel.ends import end
 from simkernel.kernel.exits import DELIVERED, DIES, exit_outcome
 from simkernel.kernel.information import information
@@ -63,7 +64,7 @@ def monitor(m: Machine, p: Process, e: Effect) -> None:
         p.monitors = {}
     p.monitors[ref] = (pid, shown)
     if pid is None:
-        m.deliver(p.pid, p.pid, (codes.S_DOWN, p.pid, ref, shown, "noproc"))
+        travel(m, p.pid, p.pid, (codes.S_DOWN, p.pid, ref, shown, "noproc"))
     else:
         m.deliver(p.pid, pid, (codes.S_MONITOR, p.pid, ref, shown))
 
@@ -166,7 +167,7 @@ def link(m: Machine, p: Process, e: Effect) -> Any:
     if pid in m.processes:
         m.deliver(p.pid, pid, (codes.S_LINK, p.pid))
     else:
-        m.deliver(p.pid, p.pid, (codes.S_EXIT, pid, "noproc", True))
+        travel(m, p.pid, p.pid, (codes.S_EXIT, pid, "noproc", True))
     return True
 
 
