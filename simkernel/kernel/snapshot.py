@@ -11,11 +11,11 @@ from collections import deque
 from typing import Any
 
 from simkernel.errors import InternalError, Nondeterminism
-from simkernel.kernel.awaited import Awaited, context
-from simkernel.kernel.awaited import Rest
+from simkernel.freezing import ATOMIC
+from simkernel.kernel.awaited import Awaited, Receive, Rest, context
 from simkernel.kernel.channels import Channel
 from simkernel.kernel.machine import Machine
-from simkernel.kernel.patterns import TIMEOUT, taken
+from simkernel.kernel.patterns import ANY, NOTHING, TIMEOUT, let, pin, taken, when
 from simkernel.kernel.process import Process, Timer
 from simkernel.terms import thaw
 
@@ -135,6 +135,24 @@ def _put_back(m: Machine, p: Process, kept: Any) -> None:
     p.notes = None if notes is None else list(notes)
     if not unchanged:
         p.body = None if body is None else Stale(m, p)
+        if body is not None and type(p.want) is Receive and not _steady(p.want.patterns):
+            rebuild(m, p, p.inputs)
+
+
+def _steady(pattern: Any) -> bool:
+    """Tell whether a pattern cannot change with the body that made it, as a closure does."""
+    kind = type(pattern)
+    if kind is tuple:
+        return all(map(_steady, pattern))
+    if kind is when:
+        guard = pattern.guard
+        parts = [getattr(guard, name, True) for name in ("__closure__", "__defaults__")]
+        return parts == [None, None] and _steady(pattern.pattern)
+    if kind is let:
+        return _steady(pattern.pattern)
+    if kind is pin:
+        return _steady(pattern.value)
+    return pattern is ANY or pattern is NOTHING or kind in ATOMIC or isinstance(pattern, type)
 
 
 def rebuild(m: Machine, p: Process, inputs: Any) -> Any:
@@ -163,6 +181,8 @@ def rebuild(m: Machine, p: Process, inputs: Any) -> Any:
     if (p.created, p.made) != kept[:2] or not isinstance(want, Awaited):
         raise _diverged(p)
     p.dictionary, p.sent = kept[2:]
+    if type(p.want) is Receive and type(want) is Receive:
+        p.want = want  # the patterns of this body, not of the one that went on
     return body
 
 
