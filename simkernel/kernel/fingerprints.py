@@ -105,7 +105,8 @@ class _Walk:
         timers.sort(key=lambda pair: (pair[0], pair[1].ref.owner, pair[1].ref.index))
         own = [p.timer for pid, p in sorted(self._numbered()) if p.timer is not None]
         for _, timer in timers:
-            self._term(("timer", timer.dest, timer.message, timer.every))
+            ref = timer.ref if timer.ref in self.rename else None
+            self._term(("timer", ref, timer.dest, timer.message, timer.every))
         instants = [name for name in self.rename.numbers if not isinstance(name, Pid)]
         held = [name for name in instants if hasattr(name, "point")]
         ordered = [timer for _, timer in timers] + own
@@ -149,6 +150,8 @@ def _record(p: Process) -> Any:
         tuple((p.flags or {}).items()),
         tuple((p.dictionary or {}).items()),
         p.name,
+        p.ancestors,
+        Pid(p.pid.path[:-1]),
     )
 
 
