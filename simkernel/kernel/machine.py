@@ -402,7 +402,8 @@ class Machine:
     def burst_effects(self, p: Process, random: Callable[[], float]) -> None:
         """Let the effects of a process leave in a row."""
         count = 0
-        while p.effects is not None and not p.held:
+        # Bounded, so that a process that polls by operations lets the others have their turn.
+        while p.effects is not None and not p.held and count < 1000:
             effect = p.effects[p.cursor]
             code = effect[0]
             if p.arrived is not None and p.status == BUSY and self.observes(p, effect):
