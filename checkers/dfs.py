@@ -86,6 +86,7 @@ def outcomes(
     found = set()
     for _ in Dfs(m, merge=merge).leaves():
         found.add(_hashable(_outcome(m)))
+    m.close()
     return frozenset(found)
 
 

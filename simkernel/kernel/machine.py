@@ -16,6 +16,7 @@ from simkernel.kernel import codes
 from simkernel.kernel.awaited import context
 from simkernel.kernel.channels import Channel, arrive, travel
 from simkernel.kernel.clock import Clock, ConcreteClock
+from simkernel.kernel.ends import close
 from simkernel.kernel.information import reads_queue
 from simkernel.kernel.mailbox import ANSWERED, refuse
 from simkernel.kernel.process import AT_REST, BUSY, DEAD, EXITING, NEW, WAITING, Process, Timer
@@ -352,6 +353,14 @@ class Machine:
         self.processes[pid] = p
         self.activate(p)
         return p
+
+    def close(self) -> None:
+        """End this machine for good: close every body, with the kernel shut (rule 12.19).
+
+        A body left to the collector would run its `finally` later, inside another run.
+        """
+        for p in self.processes.values():
+            close(self, p)
 
     # --- Local inputs ----------------------------------------------------------------------------
 

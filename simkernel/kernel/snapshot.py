@@ -14,6 +14,7 @@ from simkernel.errors import InternalError, Nondeterminism
 from simkernel.freezing import ATOMIC
 from simkernel.kernel.awaited import Awaited, Receive, Rest, context
 from simkernel.kernel.channels import Channel
+from simkernel.kernel.ends import close
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.patterns import ANY, NOTHING, TIMEOUT, let, pin, taken, when
 from simkernel.kernel.process import Process, Timer
@@ -75,6 +76,10 @@ def snapshot(m: Machine) -> Any:
 def restore(m: Machine, saved: Any) -> None:
     """Put `m` back into a state that `snapshot` gave for it."""
     processes, living, names, tables, timers, by_ref, channels, active, marks, clock = saved
+    staying = {p for p, _ in processes}
+    for p in (*m.processes.values(), *m.dying.values()):
+        if p not in staying:
+            _drop(m, p)
     m.processes.clear()
     m.dying.clear()
     alive = set(living)
@@ -104,6 +109,13 @@ def restore(m: Machine, saved: Any) -> None:
     del m.deaths[deaths:]
 
 
+def _drop(m: Machine, p: Process) -> None:
+    """Close the body of `p` now, not when it is collected: it is never gone back to (rule 12.19)."""
+    if p.body is not None and type(p.body) is not Stale:
+        close(m, p)
+        p.body = Stale(m, p)
+
+
 def _put_back_channel(m: Machine, c: Channel, signals: Any, due: int, timer: Timer | None) -> None:
     c.signals = deque(signals)
     c.due = due
@@ -126,6 +138,8 @@ def _keep(p: Process) -> Any:
 def _put_back(m: Machine, p: Process, kept: Any) -> None:
     values, dicts, arrived, mailbox, notes, body = kept
     unchanged = p.body is body and p.inputs is values[7] and p.base is values[1]
+    if not unchanged:
+        _drop(m, p)
     for name, value in zip(VALUES, values, strict=True):
         setattr(p, name, value)
     for name, value in zip(DICTS, dicts, strict=True):
