@@ -73,6 +73,7 @@ def cases() -> list[Case]:
         Case("spawn, one message, exit, against SimPy's process", partial(spawns, SPAWNS),
              partial(peers.simpy_spawns, SPAWNS), SPAWNS, 2.0),
         Case("timers over 5,000 distinct ms, against SimPy's timeout",
-             partial(timers, TIMERS, DISTINCT_MS), partial(peers.simpy_timeouts, TIMERS, DISTINCT_MS),
+             partial(timers, TIMERS, DISTINCT_MS),
+             partial(peers.simpy_timeouts, TIMERS, DISTINCT_MS),
              TIMERS, 4.0),
     ]  # fmt: skip

@@ -15,11 +15,12 @@ from simkernel.errors import SimkernelError, UsageError
 from simkernel.kernel import codes
 from simkernel.kernel.channels import Channel, arrive, travel
 from simkernel.kernel.clock import Clock, ConcreteClock
+from simkernel.kernel.ends import Death
 from simkernel.kernel.information import reads_queue
 from simkernel.kernel.mailbox import ANSWERED, refuse
+from simkernel.kernel.perform import PERFORM
 from simkernel.kernel.process import AT_REST, BUSY, DEAD, EXITING, NEW, WAITING, Process, Timer
 from simkernel.kernel.signals import HANDLERS
-from simkernel.kernel.perform import PERFORM
 from simkernel.kernel.steps import FOREVER, answer, leave, resume, start, take, time_out, wait
 from simkernel.kernel.tables import Tables
 from simkernel.terms import Frozen, Pid, Ref, freeze, thaw
@@ -78,7 +79,7 @@ class Machine:
         self.active: list[Any] = []
         self.spare: list[deque[Any]] = []
         self.logged: list[Any] = []
-        self.deaths: list[tuple[Pid, Any, bool]] = []
+        self.deaths: list[Death] = []
         self.count = 0
         self.reached_horizon = False
         self.returned: Any = None
@@ -111,6 +112,29 @@ class Machine:
         # that polls does not starve the others in the default schedule.
         result.sort(key=_is_timeout)
         return result + later
+
+    def allows(self, transition: Transition) -> bool:
+        """Tell whether a transition is enabled, without listing all of them."""
+        kind, who, _ = transition
+        if not self.active and not self.advance():
+            return False
+        if kind == "arrive":
+            channel = self.channels.get(who)
+            return channel is not None and channel.slot >= 0
+        if kind in ("fire", "expire", "done"):
+            p = self.processes.get(who) if kind != "fire" else None
+            timer = self.timers.get(who) if kind == "fire" else p.timer if p else None
+            return (
+                timer is not None
+                and timer.slot >= 0
+                and timer.kind == kind
+                and self.clock.may(timer)
+            )
+        found = self.processes.get(who) or self.dying.get(who)
+        options: list[Transition] = []
+        if found is not None and found.slot >= 0:
+            self.transitions(found, options)
+        return transition in options
 
     def transitions(self, p: Process, result: list[Transition]) -> None:
         """Append the transitions of one process to `result`."""
@@ -186,6 +210,7 @@ class Machine:
             arrive(self, self.channels[who])
             return
         p = self.processes.get(who) or self.dying[who]
+        p.cache = None
         if kind == "do":
             leave(self, p)
         elif kind == "handle":
@@ -251,6 +276,7 @@ class Machine:
         if target.arrived is None:
             target.arrived = self.spare.pop() if self.spare else deque()
         target.arrived.append(signal)
+        target.cache = None
         if target.slot < 0:
             target.slot = len(self.active)
             self.active.append(target)
@@ -314,6 +340,7 @@ class Machine:
             return
         p = timer.process
         assert p is not None
+        p.cache = None
         self.disarm(timer)
         if self.tape:
             self.tape((timer.kind, p.pid))

@@ -11,8 +11,7 @@ from collections import deque
 from typing import Any
 
 from simkernel.errors import InternalError, Nondeterminism
-from simkernel.kernel.awaited import Awaited, context
-from simkernel.kernel.awaited import Rest
+from simkernel.kernel.awaited import Awaited, Rest, context
 from simkernel.kernel.channels import Channel
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.patterns import TIMEOUT, taken
@@ -22,7 +21,7 @@ from simkernel.terms import thaw
 # Slots that are values, or whose containers are never changed once made.
 VALUES = (
     "ancestors", "base", "created", "cursor", "effects", "expired", "held", "inputs", "lineage",
-    "made", "match", "name", "origin", "pace", "reason", "sent", "slot", "status", "timer",
+    "made", "match", "name", "origin", "pace", "reason", "sent", "status", "timer",
     "trap_exit", "want",
 )  # fmt: skip
 DICTS = ("aliases", "dictionary", "flags", "links", "monitors", "timers", "watchers")
@@ -59,7 +58,7 @@ def snapshot(m: Machine) -> Any:
     timers += [p.timer for p in processes if p.timer is not None]
     timers += [c.timer for c in m.channels.values() if c.timer is not None]
     return (
-        [(p, _keep(p)) for p in processes],
+        [(p, _kept(p)) for p in processes],
         list(m.processes),
         dict(m.names),
         [(table, table.owner, dict(table.rows)) for table in m.tables.by_ref.values()],
@@ -78,8 +77,11 @@ def restore(m: Machine, saved: Any) -> None:
     m.processes.clear()
     m.dying.clear()
     alive = set(living)
-    for p, kept in processes:
-        _put_back(m, p, kept)
+    for p, cache in processes:
+        p.slot = -1
+        if p.cache is not cache:
+            _put_back(m, p, cache[0])
+            p.cache = cache
         (m.processes if p.pid in alive else m.dying)[p.pid] = p
     m.names = dict(names)
     m.tables.by_ref.clear()
@@ -110,6 +112,15 @@ def _put_back_channel(m: Machine, c: Channel, signals: Any, due: int, timer: Tim
     c.timer = timer
     c.slot = -1
     m.channels[c.sender, c.dest] = c
+
+
+def _kept(p: Process) -> Any:
+    """Give [what restores `p`, its key]: the same object as long as `p` does not change."""
+    if p.cache is None:
+        p.cache = [None, None]
+    if p.cache[0] is None:
+        p.cache[0] = _keep(p)
+    return p.cache
 
 
 def _keep(p: Process) -> Any:
