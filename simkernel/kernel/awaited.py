@@ -108,8 +108,7 @@ class Awaited(Generic[T]):
         )
 
     def __bool__(self) -> bool:
-        self._misused("a truth value")
-        return False
+        return self._misused("a truth value")
 
     def __iter__(self) -> NoReturn:
         self._misused("something to iterate over")

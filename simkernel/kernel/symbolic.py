@@ -29,7 +29,7 @@ def _less(a: Bound, b: Bound) -> bool:
 
 
 class SymbolicClock:
-    """Time as difference constraints: points are numbers, `bounds[a][b]` is the most a - b can be."""
+    """Time as difference constraints: points are numbers, `bounds[a][b]` limits a - b."""
 
     symbolic = True
 
