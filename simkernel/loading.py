@@ -64,7 +64,8 @@ def _module(path: Path) -> ModuleType:
 
 
 def _line_in(path: Path, error: BaseException) -> int | None:
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [f.lineno for f in frames if Path(f.filename).resolve() == path.resolve()]
     return lines[-1] if lines else None
 
 

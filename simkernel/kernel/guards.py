@@ -38,7 +38,9 @@ FORBIDDEN: tuple[tuple[Any, tuple[str, ...], str], ...] = (
     (uuid, ("uuid1", "uuid4"), "make_ref()"),
     (secrets, ("token_bytes", "token_hex", "token_urlsafe", "randbelow", "choice"), _CHANCE),
     (threading.Thread, ("start",), "spawn(fn, *args)"),
-    (asyncio, ("run", "new_event_loop", "get_event_loop", "create_task"), "spawn(fn, *args)"),
+    (asyncio, ("run", "new_event_loop", "get_event_loop", "create_task", "gather"),
+     "spawn(fn, *args)"),
+    (asyncio, ("sleep", "wait_for"), _SLEEP),
 )  # fmt: skip
 
 _standing = 0

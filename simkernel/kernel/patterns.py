@@ -10,22 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
+from enum import Enum
 from typing import Any
 
 from simkernel.errors import UsageError
 from simkernel.terms import equal, thaw
 
 
-class Timeout:
+class Timeout(Enum):
     """The result of a receive whose `after` has run out; `case Timeout():` matches it."""
 
-    __slots__ = ()
+    TIMEOUT = "TIMEOUT"
 
     def __repr__(self) -> str:
         return "TIMEOUT"
 
 
-TIMEOUT = Timeout()
+TIMEOUT = Timeout.TIMEOUT
 
 
 class Wildcard:
