@@ -1,4 +1,4 @@
-"""Ten thousand damaged traces and blobs: an error of ours with a place, or a replay; never a crash."""
+"""Ten thousand damaged traces and blobs: an error with a place, or a replay, never a crash."""
 
 import json
 import random
@@ -66,10 +66,7 @@ def replayed(path: Path) -> str:
             of(systems.main).machine({}, trace.settings, tape=recorder), recorder, trace
         ).finish()
     except SimkernelError as error:
-        assert error.where, error
-        assert error.hint, error
-        assert type(error).__name__ != "InternalError"
-        return type(error).__name__
+        return f"{type(error).__name__}{'' if error.where and error.hint else ' without remedy'}"
     return "same"
 
 
@@ -85,8 +82,17 @@ def test_a_damaged_trace_gives_an_error_with_place_and_remedy_and_stays_as_it_is
         end = replayed(path)
         ends[end] = ends.get(end, 0) + 1
         assert path.read_bytes() == content
+    assert set(ends) <= {"TraceUnreadable", "ReplayDiverged", "UsageError", "same"}, ends
     assert ends["TraceUnreadable"] > 500
     assert ends["ReplayDiverged"] > 500
+
+
+def parsed(text: str, whole: str) -> str:
+    """Parse a blob; say how it went."""
+    try:
+        return "same" if blobs.parse(text) == blobs.parse(whole) else "different"
+    except SimkernelError as error:
+        return f"{type(error).__name__}{'' if error.where and error.hint else ' without remedy'}"
 
 
 def test_a_damaged_blob_gives_an_error_with_place_and_remedy():
@@ -96,13 +102,8 @@ def test_a_damaged_blob_gives_an_error_with_place_and_remedy():
     refused = 0
     for _ in range(BLOBS):
         text = damaged(whole.encode(), rng).decode("latin-1")
-        try:
-            blob = blobs.parse(text)
-        except SimkernelError as error:
-            refused += 1
-            assert error.where
-            assert error.hint
-        else:
-            assert blob == blobs.parse(whole)
+        end = parsed(text, whole)
+        assert end in ("TraceUnreadable", "same"), (end, text)
+        refused += end != "same"
     # The rest were changed by white space only, which a blob may have anywhere.
     assert refused > BLOBS * 0.8
