@@ -114,6 +114,7 @@ def outcomes(
 
     for _ in Dfs(m, merge=merge, history=history).leaves():
         found.add(_hashable(_outcome(m)))
+    m.close()
     return frozenset(found)
 
 

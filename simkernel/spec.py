@@ -206,6 +206,8 @@ def simulate(
         if error.line is None:
             driver.simulate(machine(), seed, effects_max, careful=True)
         raise
+    finally:
+        m.close()
 
 
 def interval_us(ms: Any) -> Any:

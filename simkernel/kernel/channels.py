@@ -1,4 +1,7 @@
-"""Signals under way on `cluster`: one queue for each ordered pair of processes."""
+"""Signals under way: on `cluster` one queue for each ordered pair of processes.
+
+On `node` only what the runtime answers for the dead is ever under way (rules 5.6, 6.6).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Channel:
-    """The signals under way from one process to another, on `cluster`."""
+    """The signals under way from one process to another."""
 
     __slots__ = ("dest", "due", "sender", "signals", "slot", "timer")
 

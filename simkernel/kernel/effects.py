@@ -210,6 +210,8 @@ def demonitor(ref: Ref, *, flush: bool = False, info: bool = False) -> Any:
     running("demonitor()")
     if type(ref) is not Ref:
         raise ArgumentError(f"demonitor() takes a reference, not {ref!r}")
+    if ref.owner != running("demonitor()").pid.path:
+        raise ArgumentError(f"demonitor(): {ref!r} is another process's reference")
     if flush or info:
         return expect(Operation("demonitor", (codes.DEMONITOR_NOW, ref, flush, info)))
     context.outbox.append((codes.DEMONITOR, ref))
@@ -394,6 +396,8 @@ def process_info(pid: Pid, keys: str | Sequence[str]) -> Awaited[Any]:
     """Give (key, value), or a list of them for several keys; None for a dead process (10.1)."""
     from simkernel.kernel.information import KEYS
 
+    if type(pid) is not Pid:
+        raise ArgumentError(f"process_info() takes a pid, not {pid!r}")
     for key in [keys] if isinstance(keys, str) else keys:
         if key not in KEYS:
             raise ArgumentError(f"process_info() knows no {key!r}; it knows {', '.join(KEYS)}")

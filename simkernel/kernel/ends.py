@@ -13,6 +13,8 @@ from simkernel.terms import Pid
 if TYPE_CHECKING:
     from simkernel.kernel.machine import Machine
 
+CLOSINGS_MAX = 100  # waits in the `finally` blocks of one body, each of which has to be closed
+
 
 class Death(NamedTuple):
     """How a process ended: whether a signal did it, and whether anybody was there to notice."""
@@ -110,13 +112,24 @@ def close(m: Machine, p: Process) -> None:
         return
     kept = (context.machine, context.process, context.outbox, context.unawaited)
     context.machine, context.process, context.outbox = None, p, []
-    created, made = p.created, p.made
+    created, made, sent, notes = p.created, p.made, p.sent, p.notes
+    dictionary = None if p.dictionary is None else dict(p.dictionary)
     try:
-        body.close()
-    except (KeyboardInterrupt, MemoryError):
-        raise
-    except BaseException:
-        pass
+        _shut(body)
     finally:
         context.machine, context.process, context.outbox, context.unawaited = kept
-        p.created, p.made = created, made
+        p.created, p.made, p.sent, p.notes = created, made, sent, notes
+        p.dictionary = dictionary
+
+
+def _shut(body: Any) -> None:
+    """Close a body for good: where its `finally` waits, closing goes on from there."""
+    for _ in range(CLOSINGS_MAX):
+        context.unawaited = None
+        try:
+            body.close()
+        except (KeyboardInterrupt, MemoryError):
+            raise
+        except BaseException:
+            continue
+        return

@@ -69,6 +69,11 @@ def delete(tab: Any, key: Any = _NO_KEY) -> Awaited[bool]:
     return _table("delete_key", tab, freeze(key, "key"))
 
 
+def give_away(tab: Any, pid: Pid, gift: Any) -> Awaited[bool]:
+    """Make `pid` the owner; it gets ("ETS-TRANSFER", tab, giver, gift) (rule 11.3)."""
+    return _table("give_away", tab, pid, freeze(gift, "gift"))
+
+
 def tab2list(tab: Any) -> Awaited[list[Any]]:
     """Give all rows."""
     return _table("tab2list", tab)

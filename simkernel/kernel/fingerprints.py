@@ -120,7 +120,8 @@ class _Walk:
         timers.sort(key=lambda pair: (pair[0], pair[1].ref.owner, pair[1].ref.index))
         own = [p.timer for pid, p in sorted(self._numbered()) if p.timer is not None]
         for _, timer in timers:
-            self._term(("timer", timer.dest, timer.message, timer.every))
+            held_by = timer.ref if timer.ref in self.rename else None
+            self._term(("timer", held_by, timer.dest, timer.message, timer.every))
         instants = [name for name in self.rename.numbers if not isinstance(name, Pid)]
         held = [name for name in instants if hasattr(name, "point")]
         ordered = [timer for _, timer in timers] + own
@@ -148,7 +149,7 @@ def _blank(_: Any) -> int:
 def _record(p: Process) -> Any:
     """Give what the future of a process depends on, as a term: what is empty has no part in it."""
     flags = p.expired | (p.timer is not None) << 1 | p.trap_exit << 2
-    record = [p.status * 8 + flags, p.pid, _body(p)]
+    record = [p.status * 8 + flags, p.pid, _body(p), Pid(p.pid.path[:-1]), p.ancestors]
     if p.effects is not None:
         record += ["effects", tuple(_anonymous(effect) for effect in p.effects[p.cursor :])]
     if p.arrived:

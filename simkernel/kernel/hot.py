@@ -38,7 +38,7 @@ def _run(m: Machine, random: Callable[[], float], budget: int) -> bool:
     ctx.outbox = outbox
     count = 0
     while active:
-        if count > 1000:
+        if count > 1000 or m.count >= budget:
             m.count += count
             count = 0
             if m.count >= budget:

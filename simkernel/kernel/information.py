@@ -53,7 +53,7 @@ def _value(m: Machine, p: Process, key: str) -> Any:
         case "messages":
             return freeze([thaw(message) for message in p.mailbox or ()])
         case "links":
-            return freeze(sorted(p.links or (), key=lambda pid: pid.path))
+            return freeze(list(p.links or ()))
         case "monitors":
             return freeze([("process", target) for _, target in (p.monitors or {}).values()])
         case "monitored_by":
@@ -63,7 +63,8 @@ def _value(m: Machine, p: Process, key: str) -> Any:
         case "status":
             return STATUS_OF.get(p.status, "exiting")
         case "current_function":
-            return "erlang.hibernate" if type(p.want) is Hibernated else function_name(p.origin[0])
+            asleep = type(p.want) is Hibernated
+            return ("erlang", "hibernate", 3) if asleep else function_name(p.origin[0])
         case "initial_call":
             return function_name(p.origin[0])
         case "dictionary":

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 from simkernel.errors import SimkernelError, UsageError
 from simkernel.kernel import codes
+from simkernel.kernel.awaited import context
 from simkernel.kernel.channels import Channel, arrive, travel
 from simkernel.kernel.clock import Clock, ConcreteClock
-from simkernel.kernel.ends import Death
+from simkernel.kernel.ends import Death, close
 from simkernel.kernel.information import reads_queue
 from simkernel.kernel.mailbox import ANSWERED, refuse
 from simkernel.kernel.perform import PERFORM
@@ -86,6 +87,7 @@ class Machine:
         self.mistake: SimkernelError | None = None
         self.clock_reads: set[str] = set()
         self.replaying: deque[Any] | None = None
+        context.unawaited = None  # the mistake that ended another run is none of this one
         step = getattr(self.clock, "step_us", (0, 0))
         self.slow = not self.clock.symbolic and step != (0, 0)
         self.delayed = self.cluster and getattr(self.clock, "latency_us", (0, 0)) != (0, 0)
@@ -381,6 +383,14 @@ class Machine:
         self.activate(p)
         return p
 
+    def close(self) -> None:
+        """End this machine for good: close every body, with the kernel shut (rule 12.19).
+
+        A body left to the collector would run its `finally` later, inside another run.
+        """
+        for p in self.processes.values():
+            close(self, p)
+
     # --- Local inputs ----------------------------------------------------------------------------
 
     def local_input(self, p: Process, compute: Callable[[], Any]) -> Any:
@@ -431,7 +441,8 @@ class Machine:
         """Let the effects of a process leave in a row."""
         count = 0
         quiet = self.tape is None and not self.slow
-        while (effects := p.effects) is not None and not p.held:
+        # Bounded, so that a process that polls by operations lets the others have their turn.
+        while (effects := p.effects) is not None and not p.held and count < 1000:
             effect = effects[p.cursor]
             code = effect[0]
             count += 1

@@ -6,6 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from simkernel.kernel import codes
+from simkernel.kernel.channels import travel
 from simkernel.kernel.patterns import takes
 from simkernel.kernel.process import WAITING
 
@@ -46,6 +47,7 @@ def refuse(m: Machine, dead: Any, signal: tuple[Any, ...]) -> None:
     if kind == codes.S_LINK:
         m.deliver(dead, sender, (codes.S_EXIT, dead, "noproc", True))
     elif kind == codes.S_MONITOR:
-        m.deliver(dead, sender, (codes.S_DOWN, dead, signal[2], signal[3], "noproc"))
+        # By a way of its own on `node` too: on the VM what is sent later can come before it.
+        travel(m, dead, sender, (codes.S_DOWN, dead, signal[2], signal[3], "noproc"))
     elif kind == codes.S_ASK:
         m.deliver(dead, sender, (codes.S_ANSWER, dead, False if signal[2] is None else None))

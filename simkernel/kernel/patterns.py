@@ -226,6 +226,9 @@ def _bind_map(pattern: dict[Any, Any], value: Any, found: dict[str, Any]) -> boo
     if not isinstance(value, Mapping):
         return False
     for key, part in pattern.items():
-        if key not in value or not _bind(part, value[key], found):
+        # `in` alone would take True for 1: keys compare strictly, as all values do.
+        if key not in value or not any(equal(key, each) for each in value):
+            return False
+        if not _bind(part, value[key], found):
             return False
     return True

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from simkernel.kernel import codes, tables
+from simkernel.kernel.channels import travel
 from simkernel.kernel.ends import end
 from simkernel.kernel.exits import DELIVERED, DIES, exit_outcome
 from simkernel.kernel.information import information
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from simkernel.kernel.machine import Machine
 
 Effect = tuple[Any, ...]
-NODE = "nonode@nohost"
+NODE = "nonode"
 
 
 class Waits:
@@ -55,15 +56,15 @@ def monitor(m: Machine, p: Process, e: Effect) -> None:
     pid, shown = target, target
     if type(target) is str:
         pid, shown = m.names.get(target), (target, NODE)
+    if pid == p.pid:
+        return  # never fires, and its alias is not active either, as on the VM
     if alias is not None:
         _aliases(p)[ref] = alias
-    if pid == p.pid:
-        return  # never fires
     if p.monitors is None:
         p.monitors = {}
     p.monitors[ref] = (pid, shown)
     if pid is None:
-        m.deliver(p.pid, p.pid, (codes.S_DOWN, p.pid, ref, shown, "noproc"))
+        travel(m, p.pid, p.pid, (codes.S_DOWN, p.pid, ref, shown, "noproc"))
     else:
         m.deliver(p.pid, pid, (codes.S_MONITOR, p.pid, ref, shown))
 
@@ -166,7 +167,7 @@ def link(m: Machine, p: Process, e: Effect) -> Any:
     if pid in m.processes:
         m.deliver(p.pid, pid, (codes.S_LINK, p.pid))
     else:
-        m.deliver(p.pid, p.pid, (codes.S_EXIT, pid, "noproc", True))
+        travel(m, p.pid, p.pid, (codes.S_EXIT, pid, "noproc", True))
     return True
 
 
@@ -200,6 +201,8 @@ def unregister(m: Machine, p: Process, e: Effect) -> Any:
 
 def whereis(m: Machine, p: Process, e: Effect) -> Any:
     """Look a name up."""
+    if type(e[1]) is not str and e[1] is not None:
+        raise ArgumentError(f"whereis() takes a name, not {e[1]!r}")
     return m.names.get(e[1])
 
 
@@ -233,6 +236,8 @@ def demonitor_now(m: Machine, p: Process, e: Effect) -> Any:
             if type(message) is tuple and message[:2] == ("DOWN", ref) and len(message) == 5:
                 del p.mailbox[at]  # type: ignore[union-attr]
                 flushed = True
+                if not p.mailbox:
+                    p.mailbox = None  # an empty one would count as one with a message
                 break
     if not info_asked:
         return True

@@ -11,10 +11,12 @@ from collections import deque
 from typing import Any
 
 from simkernel.errors import InternalError, Nondeterminism
-from simkernel.kernel.awaited import Awaited, Rest, context
+from simkernel.freezing import ATOMIC
+from simkernel.kernel.awaited import Awaited, Receive, Rest, context
 from simkernel.kernel.channels import Channel
+from simkernel.kernel.ends import close
 from simkernel.kernel.machine import Machine
-from simkernel.kernel.patterns import TIMEOUT, taken
+from simkernel.kernel.patterns import ANY, NOTHING, TIMEOUT, let, pin, taken, when
 from simkernel.kernel.process import Process, Timer
 from simkernel.terms import thaw
 
@@ -74,6 +76,10 @@ def snapshot(m: Machine) -> Any:
 def restore(m: Machine, saved: Any) -> None:
     """Put `m` back into a state that `snapshot` gave for it."""
     processes, living, names, tables, timers, by_ref, channels, active, marks, clock = saved
+    staying = {p for p, _ in processes}
+    for p in (*m.processes.values(), *m.dying.values()):
+        if p not in staying:
+            _drop(m, p)
     m.processes.clear()
     m.dying.clear()
     alive = set(living)
@@ -104,6 +110,13 @@ def restore(m: Machine, saved: Any) -> None:
     logged, deaths, m.count, m.returned = marks
     del m.logged[logged:]
     del m.deaths[deaths:]
+
+
+def _drop(m: Machine, p: Process) -> None:
+    """Close the body of `p` now, not when it is collected: nothing goes back to it (12.19)."""
+    if p.body is not None and type(p.body) is not Stale:
+        close(m, p)
+        p.body = Stale(m, p)
 
 
 def _put_back_channel(m: Machine, c: Channel, signals: Any, due: int, timer: Timer | None) -> None:
@@ -137,6 +150,8 @@ def _keep(p: Process) -> Any:
 def _put_back(m: Machine, p: Process, kept: Any) -> None:
     values, dicts, arrived, mailbox, notes, body = kept
     unchanged = p.body is body and p.inputs is values[7] and p.base is values[1]
+    if not unchanged:
+        _drop(m, p)
     for name, value in zip(VALUES, values, strict=True):
         setattr(p, name, value)
     for name, value in zip(DICTS, dicts, strict=True):
@@ -146,6 +161,24 @@ def _put_back(m: Machine, p: Process, kept: Any) -> None:
     p.notes = None if notes is None else list(notes)
     if not unchanged:
         p.body = None if body is None else Stale(m, p)
+        if body is not None and type(p.want) is Receive and not _steady(p.want.patterns):
+            rebuild(m, p, p.inputs)
+
+
+def _steady(pattern: Any) -> bool:
+    """Tell whether a pattern cannot change with the body that made it, as a closure does."""
+    kind = type(pattern)
+    if kind is tuple:
+        return all(map(_steady, pattern))
+    if kind is when:
+        guard = pattern.guard
+        parts = [getattr(guard, name, True) for name in ("__closure__", "__defaults__")]
+        return parts == [None, None] and _steady(pattern.pattern)
+    if kind is let:
+        return _steady(pattern.pattern)
+    if kind is pin:
+        return _steady(pattern.value)
+    return pattern is ANY or pattern is NOTHING or kind in ATOMIC or isinstance(pattern, type)
 
 
 def rebuild(m: Machine, p: Process, inputs: Any) -> Any:
@@ -174,6 +207,8 @@ def rebuild(m: Machine, p: Process, inputs: Any) -> Any:
     if (p.created, p.made) != kept[:2] or not isinstance(want, Awaited):
         raise _diverged(p)
     p.dictionary, p.sent = kept[2:]
+    if type(p.want) is Receive and type(want) is Receive:
+        p.want = want  # the patterns of this body, not of the one that went on
     return body
 
 

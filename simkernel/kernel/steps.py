@@ -153,6 +153,8 @@ def begin(m: Machine, p: Process) -> Any:
     except StopIteration as error:
         # Of a plain function it is an error like any other; of a coroutine it is the end.
         raise RuntimeError("StopIteration") from error
+    if type(body) is Again:
+        raise StopIteration(body)  # a plain function goes on as a coroutine does: see `stopped`
     if not hasattr(body, "send"):
         return returned(m, p, body)
     p.body = body
@@ -161,21 +163,22 @@ def begin(m: Machine, p: Process) -> Any:
 
 def stopped(m: Machine, p: Process, stop: BaseException) -> Any:
     """Give the effect of the end of a body, or go on where it asked for a tail call."""
-    p.body = None
-    if type(stop) is not StopIteration:
-        if isinstance(stop, StepTooLong):
-            raise StepTooLong(f"{p.pid} in {_innermost(stop)}") from stop
-        if isinstance(stop, (KeyboardInterrupt, MemoryError, SimkernelError)):
-            raise stop
-        return (codes.END, freeze(reason_of(stop), "reason"))
-    if type(stop.value) is not Again:
-        return returned(m, p, stop.value)
-    p.origin = (freeze(stop.value.function, "function"), stop.value.args)
-    rebase(m, p, p.origin)
-    try:
-        return begin(m, p)
-    except BaseException as again:
-        return stopped(m, p, again)
+    while True:  # no recursion: a loop of tail calls may never wait
+        p.body = None
+        if type(stop) is not StopIteration:
+            if isinstance(stop, StepTooLong):
+                raise StepTooLong(f"{p.pid} in {_innermost(stop)}") from stop
+            if isinstance(stop, (KeyboardInterrupt, MemoryError, SimkernelError)):
+                raise stop
+            return (codes.END, freeze(reason_of(stop), "reason"))
+        if type(stop.value) is not Again:
+            return returned(m, p, stop.value)
+        p.origin = (freeze(stop.value.function, "function"), stop.value.args)
+        rebase(m, p, p.origin)
+        try:
+            return begin(m, p)
+        except BaseException as again:
+            stop = again
 
 
 def _innermost(error: BaseException) -> str:

@@ -177,6 +177,18 @@ def delete_key(m: Machine, p: Process, where: Any, key: Any) -> Any:
     return True
 
 
+def give_away(m: Machine, p: Process, where: Any, pid: Any, gift: Any) -> Any:
+    """Hand a table of one's own to another process, which has to be alive (rule 11.3)."""
+    table = m.tables.find(where)
+    if table.owner != p.pid or pid == p.pid:
+        raise ArgumentError(f"table {where!r} belongs to {table.owner}")
+    if type(pid) is not Pid or pid not in m.processes:
+        raise ArgumentError(f"give_away(): {pid!r} is no process that is alive")
+    table.owner = pid
+    transfer(m, table, p.pid, gift)
+    return True
+
+
 def tab2list(m: Machine, p: Process, where: Any) -> Any:
     """Give all rows."""
     return freeze([thaw(row) for row in _readable(m, p, where).in_order()])
@@ -240,6 +252,7 @@ def _count(table: Table, fields: list[Any], update: Any) -> int:
 OPERATIONS: dict[str, Any] = {
     operation.__name__: operation
     for operation in (
-        new, insert, insert_new, lookup, member, delete, delete_key, tab2list, info, update_counter,
+        new, insert, insert_new, lookup, member, delete, delete_key, give_away, tab2list, info,
+        update_counter,
     )
 }  # fmt: skip
