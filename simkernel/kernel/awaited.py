@@ -179,6 +179,7 @@ class Operation(Awaited[T]):
     """An awaited effect: the last of its step, with a result that resumes the body."""
 
     __slots__ = ("effect", "name")
+    patterns = None  # while it is open, no message is taken
 
     def __init__(self, name: str, effect: tuple[Any, ...]):
         self.name = name

@@ -150,6 +150,9 @@ class Machine:
                 elif effect[0] == codes.EARLIER:
                     answers = self.clock.answers(effect[1], effect[2])
                     result += [Transition("earlier", p.pid, answer) for answer in answers]
+                elif effect[0] == codes.TIMER and effect[5] is not False:
+                    sides = self.clock.sides(effect[5], effect[4] * 1000)
+                    result += [Transition("do", p.pid, side) for side in sides]
                 else:
                     result.append(Transition("do", p.pid))
         elif status == WAITING:
@@ -214,6 +217,9 @@ class Machine:
         p = self.processes.get(who) or self.dying[who]
         p.cache = None
         if kind == "do":
+            if way is not None:
+                assert p.effects is not None
+                self.clock.take_side(p.effects[p.cursor][5], p.effects[p.cursor][4] * 1000, way)
             leave(self, p)
         elif kind == "handle":
             self.handle(p)

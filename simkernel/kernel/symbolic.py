@@ -49,11 +49,7 @@ class SymbolicClock:
 
     def arm(self, timer: Timer, low: int, high: int, since: bool | Instant) -> None:
         """Add a deadline between `low` and `high` after now, or after an instant."""
-        base, offset = NOW, 0
-        if since is True:
-            base = BEGIN
-        elif since is not False:
-            base, offset = since.point, since.offset_us
+        base, offset = self._base(since)
         point = self._add(base, low + offset, high + offset)
         if base != NOW and not self._tighten(NOW, point, 0):
             # The time is past already: it fires at once (rule 9.3).
@@ -63,6 +59,32 @@ class SymbolicClock:
         timer.due = point
         assert self._machine is not None
         self._machine.activate(timer)
+
+    def _base(self, since: bool | Instant) -> tuple[int, int]:
+        if isinstance(since, Instant):
+            return since.point, since.offset_us
+        return (BEGIN if since else NOW), 0
+
+    def sides(self, since: bool | Instant, us: int) -> list[str | None]:
+        """Give where an absolute time may lie when it is set: both ways are tried (rule 9.5)."""
+        found: list[str | None] = []
+        saved = self.save()
+        for side in ("ahead", "past"):
+            self.passes()
+            if self._lies(since, us, side):
+                found.append(side)
+            self.load(saved)
+        return found if len(found) > 1 else [None]
+
+    def take_side(self, since: bool | Instant, us: int, side: str) -> None:
+        """Hold from now on that an absolute time is ahead, or past."""
+        self._lies(since, us, side)
+
+    def _lies(self, since: bool | Instant, us: int, side: str) -> bool:
+        base, offset = self._base(since)
+        if side == "ahead":
+            return self._tighten(NOW, base, us + offset)
+        return self._tighten(base, NOW, -us - offset - 1)
 
     def disarm(self, timer: Timer) -> None:
         """Forget a deadline."""
