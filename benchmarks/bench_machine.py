@@ -4,10 +4,10 @@ from functools import partial
 
 from benchmarks import peers
 from benchmarks.case import Case
-from simkernel import receive, self_, send, send_after, simulate, spawn, spawn_monitor
+from simkernel import receive, self_, send, send_after, simulate, spawn
 
 MESSAGES = 200_000
-SPAWNS = 20_000
+SPAWNS = 100_000
 TIMERS = 200_000
 DISTINCT_MS = 5_000
 
@@ -39,14 +39,14 @@ async def _child() -> None:
 
 
 async def _parent(processes: int) -> None:
-    for _ in range(processes):
-        pid, _ref = spawn_monitor(_child)
+    pids = [spawn(_child) for _ in range(processes)]
+    await receive(after=1)
+    for pid in pids:
         send(pid, "go")
-        await receive()
 
 
 def spawns(processes: int) -> None:
-    """Start a process, send it one message, wait for its end; one after the other."""
+    """Start `processes`, all alive at once, send each one message, and let it end."""
     result = simulate(_parent, processes)
     assert len(result.deaths) == processes, result.deaths[:3]
 
@@ -73,6 +73,7 @@ def cases() -> list[Case]:
         Case("spawn, one message, exit, against SimPy's process", partial(spawns, SPAWNS),
              partial(peers.simpy_spawns, SPAWNS), SPAWNS, 2.0),
         Case("timers over 5,000 distinct ms, against SimPy's timeout",
-             partial(timers, TIMERS, DISTINCT_MS), partial(peers.simpy_timeouts, TIMERS, DISTINCT_MS),
+             partial(timers, TIMERS, DISTINCT_MS),
+             partial(peers.simpy_timeouts, TIMERS, DISTINCT_MS),
              TIMERS, 4.0),
     ]  # fmt: skip

@@ -55,7 +55,7 @@ def simpy_round_trips(calls: int) -> None:
 
 
 def simpy_spawns(processes: int) -> None:
-    """Start a process, give it one event, let it end; one after the other."""
+    """Start `processes`, all alive at once, give each one event, and let it end."""
     env = simpy.Environment()
     ended = [0]
 
@@ -64,11 +64,14 @@ def simpy_spawns(processes: int) -> None:
         ended[0] += 1
 
     def parent() -> Generator[Any, Any, None]:
+        events = []
         for _ in range(processes):
             event = env.event()
-            process = env.process(child(event))
+            env.process(child(event))
+            events.append(event)
+        yield env.timeout(1)
+        for event in events:
             event.succeed("go")
-            yield process
 
     env.process(parent())
     env.run()

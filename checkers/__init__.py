@@ -1,1 +1,1 @@
-"""Placeholder: filled in the commits that follow."""
+"""What "correct" means, and how runs are searched. Nothing here formats anything."""

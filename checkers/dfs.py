@@ -19,25 +19,44 @@ from simkernel.terms import show, thaw
 
 
 class Dfs:
-    """One search. `leaves()` runs the machine to every end and yields there."""
+    """One search. `leaves()` runs the machine to every end and yields there.
 
-    def __init__(self, m: Machine, *, merge: bool = True, depth_max: int = 100_000):
+    Two ways to one situation are merged only if `history()` is the same too: what will be judged at
+    the end and is no part of the situation, such as a death long ago.
+    """
+
+    def __init__(
+        self,
+        m: Machine,
+        *,
+        merge: bool = True,
+        depth_max: int = 100_000,
+        history: Callable[[], bytes] = bytes,
+    ):
         self.m = m
+        self.history = history
         self.merge = merge
         self.depth_max = depth_max
         self.seen: set[bytes] = set()
         self.path: list[Transition] = []
         self.cut = False
+        self._deviates: set[int] = set()
         self.runs = 0
         self.transitions = 0
 
-    def leaves(self) -> Iterator[list[Transition]]:
-        """Yield the path to every end; the machine stands there meanwhile."""
+    def leaves(self, cut: Callable[[], bool] = lambda: False) -> Iterator[list[Transition]]:
+        """Yield the path to every end; the machine stands there meanwhile.
+
+        `cut` is asked now and then; once it says yes the search is over and `self.cut` is set.
+        """
         m = self.m
         stack: list[tuple[Any, list[Transition], int]] = []
         options = self._options()
         while True:
-            if options is None or not options:
+            if self.transitions % 256 == 0 and cut():
+                self.cut = True
+                return
+            if not options:
                 if options is not None:
                     self.runs += 1
                     yield self.path
@@ -45,18 +64,23 @@ class Dfs:
                 if options is None:
                     return
                 restore(m, saved)
-            if len(options) > 1:
+            elif len(options) > 1:
                 stack.append((snapshot(m), options[1:], len(self.path)))
             self.path.append(options[0])
             self.transitions += 1
             m.apply(options[0])
             options = self._options()
 
+    def deviations(self) -> list[int]:
+        """Give the steps of the path that are not those of the default schedule."""
+        return sorted(self._deviates & set(range(len(self.path))))
+
     def _back(self, stack: list[Any]) -> tuple[list[Transition] | None, Any]:
         if not stack:
             return None, None
         saved, left, depth = stack.pop()
         del self.path[depth:]
+        self._deviates = {step for step in self._deviates if step < depth} | {depth}
         if len(left) > 1:
             stack.append((saved, left[1:], depth))
         return left[:1], saved
@@ -67,7 +91,7 @@ class Dfs:
             self.cut = True
             return None
         if self.merge:
-            key = fingerprint(self.m)
+            key = fingerprint(self.m) + self.history()
             if key in self.seen:
                 return None
             self.seen.add(key)
@@ -84,16 +108,20 @@ def outcomes(
     """
     m = Machine(main, args, network=network, clock=SymbolicClock(), snapshots=True)
     found = set()
-    for _ in Dfs(m, merge=merge).leaves():
+
+    def history() -> bytes:
+        return show((m.returned, tuple(m.logged), tuple(death[:2] for death in m.deaths))).encode()
+
+    for _ in Dfs(m, merge=merge, history=history).leaves():
         found.add(_hashable(_outcome(m)))
     m.close()
     return frozenset(found)
 
 
 def _outcome(m: Machine) -> Any:
-    for pid, reason, _ in m.deaths:
-        if pid == m.root.pid:
-            return ("exit", reason)
+    for death in m.deaths:
+        if death.pid == m.root.pid:
+            return ("exit", death.reason)
     if m.root.status == AT_REST:
         return thaw(m.returned)
     return ("stuck", tuple(thaw(line) for line in m.logged))

@@ -1,1 +1,1 @@
-"""Placeholder: filled in the commits that follow."""
+"""Views of traces, for people. Nothing here runs a system."""

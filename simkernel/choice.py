@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from random import Random
 from typing import Protocol, TypeVar
 
+from simkernel.errors import ReplayDiverged
+
 T = TypeVar("T")
 
 
@@ -48,18 +50,24 @@ class Walk:
         return options[int(self._random.random() * len(options))]
 
 
-class Deviations:
-    """The default schedule, except at some steps: {step: how many options to skip}.
+class Recorded:
+    """The default schedule, except at some steps: {step: the identity of what happens there}.
 
-    Steps count from 0. A number beyond the last option picks the last one.
+    Steps count from 0. What is recorded and not possible is a ReplayDiverged.
     """
 
-    def __init__(self, skips: dict[int, int]):
-        self._skips = skips
+    def __init__(self, picks: dict[int, str]):
+        self._picks = picks
         self._step = 0
 
     def pick(self, options: Sequence[T]) -> T:
-        """Give the first option, or the one that the deviation names."""
-        skip = self._skips.get(self._step, 0)
+        """Give the first option, or the recorded one."""
+        step = self._step
         self._step += 1
-        return options[min(skip, len(options) - 1)]
+        wanted = self._picks.get(step)
+        if wanted is None:
+            return options[0]
+        for option in options:
+            if str(option) == wanted:
+                return option
+        raise ReplayDiverged(step, wanted, ", or ".join(map(str, options)))

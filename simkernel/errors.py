@@ -209,6 +209,17 @@ class ForbiddenCall(UsageError):
         )
 
 
+class StepTooLong(UsageError):
+    """Report a step that never came to its next wait."""
+
+    def __init__(self, where: str = "") -> None:
+        super().__init__(
+            "a step ran on without ever waiting",
+            where=where or "a process body",
+            hint="A loop in a body needs an `await` that can wait; long work is `await work(ms)`.",
+        )
+
+
 class TraceUnreadable(UsageError):
     """Report a trace file that is torn, foreign or of another version."""
 

@@ -1,4 +1,4 @@
-"""What a spec is, how it is loaded by path, and what one run of it gives.
+"""What a spec is, and what one run of it gives.
 
 A spec is a file with an `async def main(...)`: the root process, which starts the system and
 drives it. Its keyword parameters, with defaults, are the parameters of the spec.
@@ -6,24 +6,21 @@ drives it. Its keyword parameters, with defaults, are the parameters of the spec
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
-import sys
-import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from simkernel.errors import ForgottenAwait, SpecError, UnknownParameter, UsageError
+from simkernel.choice import Chooser, First, Recorded, Walk
+from simkernel.errors import ForgottenAwait, SpecError, UnknownParameter
 from simkernel.kernel import driver
-from simkernel.kernel.clock import ConcreteClock
-from simkernel.kernel.machine import FOREVER, Machine
-from simkernel.kernel.process import Process
+from simkernel.kernel.clock import Clock, ConcreteClock
+from simkernel.kernel.machine import Machine
+from simkernel.kernel.process import WAITING, Process
+from simkernel.kernel.steps import FOREVER
+from simkernel.kernel.symbolic import SymbolicClock
+from simkernel.settings import EFFECTS_MAX, Settings
 from simkernel.terms import thaw
-
-EFFECTS_MAX = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -49,13 +46,38 @@ class Spec:
                 raise UnknownParameter(name, known=self.parameters, where=self.path or self.name)
         return {**self.parameters, **given}
 
-    def machine(self, given: Mapping[str, Any], **options: Any) -> Machine:
+    def machine(
+        self,
+        given: Mapping[str, Any],
+        settings: Settings,
+        *,
+        tape: Any = None,
+        snapshots: bool = False,
+    ) -> Machine:
         """Make a machine that is about to run this spec."""
-        arguments = self.arguments(given)
-        horizon = FOREVER if self.horizon_ms is None else self.horizon_ms * 1000
-        options.setdefault("settle", self.settle)
-        options.setdefault("horizon_us", horizon)
-        return Machine(_call, (self.main, tuple(arguments.items())), **options)
+        arguments = tuple(self.arguments(given).items())
+        horizon_ms = self.horizon_ms if settings.horizon_ms is None else settings.horizon_ms
+        m = Machine(
+            _call,
+            (self.main, arguments),
+            network=settings.network,
+            clock=clock_of(settings),
+            snapshots=snapshots,
+            settle=self.settle,
+            horizon_us=FOREVER if horizon_ms is None else horizon_ms * 1000,
+            tape=tape,
+        )
+        if tape is not None and hasattr(tape, "attach"):
+            tape.attach(m)
+        return m
+
+
+def clock_of(settings: Settings) -> Clock:
+    """Make the clock that the settings ask for."""
+    if settings.time == "any":
+        return SymbolicClock()
+    step, latency = interval_us(settings.step_ms), interval_us(settings.latency_ms)
+    return ConcreteClock(settings.seed, step, latency)
 
 
 async def _call(main: Callable[..., Any], arguments: tuple[tuple[str, Any], ...]) -> Any:
@@ -67,8 +89,8 @@ def spec(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare what a `main` needs beyond its parameters.
 
-        @spec(horizon_ms=10_000)
-        async def main(clients=2): ...
+    @spec(horizon_ms=10_000)
+    async def main(clients=2): ...
     """
 
     def declare(main: Callable[..., Any]) -> Callable[..., Any]:
@@ -95,68 +117,6 @@ def of(main: Callable[..., Any], name: str = "", path: str = "") -> Spec:
     return Spec(name, main, parameters, path, **getattr(main, "__spec__", {}))
 
 
-def load(where: str) -> Spec:
-    """Load `path.py`, or `path.py:function`; every failure is a SpecError with its place."""
-    text, _, function = where.partition(":")
-    path = Path(text)
-    if not path.is_file():
-        raise SpecError(
-            "there is no such file", path=text, hint="Give the path of a .py file with a main."
-        )
-    module = _module(path)
-    name = function or "main"
-    main = getattr(module, name, None)
-    if main is None:
-        raise SpecError(
-            f"the file defines no {name!r}",
-            path=text,
-            hint="A spec is `async def main(...)`; name another one as path.py:function.",
-        )
-    return of(main, path.stem if not function else f"{path.stem}:{function}", text)
-
-
-def _module(path: Path) -> ModuleType:
-    """Run a spec file as a module whose name does not depend on where it lies."""
-    name = f"spec.{path.stem}"
-    found = importlib.util.spec_from_file_location(name, path)
-    assert found is not None and found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    sys.modules[name] = module  # dataclasses look their module up
-    try:
-        found.loader.exec_module(module)
-    except SyntaxError as error:
-        raise SpecError(f"it does not parse: {error.msg}", path=str(path), line=error.lineno) from error
-    except (KeyboardInterrupt, MemoryError):
-        raise
-    except UsageError:
-        raise
-    except BaseException as error:
-        raise SpecError(
-            f"it raises {type(error).__name__} when it is loaded: {error}",
-            path=str(path),
-            line=_line_in(path, error),
-        ) from error
-    return module
-
-
-def _line_in(path: Path, error: BaseException) -> int | None:
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-    return lines[-1] if lines else None
-
-
-def find(paths: list[str]) -> Iterator[str]:
-    """Give the spec files under files and folders, in order; a folder gives its .py files."""
-    for text in paths:
-        path = Path(text)
-        if path.is_dir():
-            found = sorted(p for p in path.rglob("*.py") if not p.name.startswith("_"))
-            if not found:
-                raise SpecError("the folder has no spec", path=text, hint="Specs are .py files.")
-            yield from map(str, found)
-        else:
-            yield text
-
-
 @dataclass(frozen=True)
 class Result:
     """What one run gave: values only, the same for the same spec, parameters and picks."""
@@ -178,7 +138,7 @@ class Result:
 
 def result_of(m: Machine, ended: str) -> Result:
     """Read the result of a run off its machine."""
-    dead = {pid: reason for pid, reason, _ in m.deaths}
+    dead = {death.pid: death.reason for death in m.deaths}
     return Result(
         returned=thaw(m.returned),
         reason=thaw(dead.get(m.root.pid)),
@@ -186,21 +146,33 @@ def result_of(m: Machine, ended: str) -> Result:
         logged=tuple(thaw(value) for value in m.logged),
         now_us=m.clock.now,
         stuck=tuple(str(p.pid) for p in waiting(m)),
-        deaths=tuple((pid, thaw(reason)) for pid, reason, _ in m.deaths),
+        deaths=tuple((death.pid, thaw(death.reason)) for death in m.deaths),
         transitions=m.count,
     )
 
 
 def waiting(m: Machine) -> list[Process]:
-    """Give the processes that are stuck if nothing more can happen: inside a wait that is not idle."""
-    from simkernel.kernel.process import WAITING
-
+    """Give the processes that are stuck if nothing more can happen: their wait is not idle."""
     found = [p for p in m.processes.values() if p.status == WAITING and not _idle(p)]
     return sorted(found, key=lambda p: p.pid.path)
 
 
 def _idle(p: Process) -> bool:
     return bool(getattr(p.want, "idle", False))
+
+
+def run(m: Machine, settings: Settings) -> str:
+    """Run a machine as the settings say; gives why it ended."""
+    if settings.picker == "bursts":
+        return driver.simulate(m, settings.seed, settings.effects_max)
+    return driver.drive(m, chooser_of(settings), settings.effects_max)
+
+
+def chooser_of(settings: Settings) -> Chooser:
+    """Make the chooser that the settings ask for."""
+    if settings.picker == "walk":
+        return Walk(settings.seed)
+    return Recorded(dict(settings.picks)) if settings.picker == "recorded" else First()
 
 
 def simulate(
@@ -243,6 +215,4 @@ def interval_us(ms: Any) -> Any:
     if callable(ms):
         return lambda random: ms(random) * 1000
     low, high = ms if isinstance(ms, tuple) else (ms, ms)
-    if not 0 <= low <= high:
-        raise UsageError(f"{ms!r} is no duration", hint="Give ms >= 0, or (low, high).")
     return (round(low * 1000), round(high * 1000))

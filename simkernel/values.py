@@ -15,6 +15,7 @@ from simkernel.errors import MisusedTime, UsageError
 Path: TypeAlias = tuple[int, ...]
 Frame: TypeAlias = tuple[str, str, int]
 
+_REF_TEXT = re.compile(r"#ref<root((?:\.\d+)*)/(\d+)>", re.ASCII)
 _PID_TEXT = re.compile(r"<root((?:\.\d+)*)>", re.ASCII)
 
 
@@ -81,6 +82,18 @@ class Ref:
         _set_ref_owner(self, owner)
         _set_ref_index(self, index)
         _set_ref_hash(self, hash((owner, index)))
+
+    @classmethod
+    def parse(cls, text: str) -> Ref:
+        """Read what `str` wrote; a UsageError if it did not."""
+        found = _REF_TEXT.fullmatch(text)
+        if found is None:
+            raise UsageError(
+                f"{text!r} is no reference",
+                where="Ref.parse",
+                hint="They read as `#ref<root.2/7>`.",
+            )
+        return cls(tuple(int(n) for n in found[1].split(".")[1:]), int(found[2]))
 
     def __eq__(self, other: object) -> bool:
         return self is other or (

@@ -1,1 +1,1 @@
-"""Placeholder: filled in the commits that follow."""
+"""The command line: one file a command, imported when it is used."""

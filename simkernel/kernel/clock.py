@@ -1,4 +1,4 @@
-"""The clock that decides which timers may be next: concrete, with times drawn where bounds differ."""
+"""The concrete clock: it decides which timers may be next, and draws times between bounds."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ class ConcreteClock:
     def draw(self, interval: Any) -> int:
         """Draw a duration from an interval or a distribution."""
         if callable(interval):
-            return max(0, round(interval(self._random)))
+            drawn: float = interval(self._random)
+            return max(0, round(drawn))
         low, high = interval
         return int(low) if low == high else self._random.randint(low, high)
 
@@ -136,7 +137,8 @@ class ConcreteClock:
 
     def to_us(self, time: Instant | Duration) -> int:
         """Give an instant or duration as a number."""
-        return time.offset_us
+        offset: int = time.offset_us
+        return offset
 
     def answers(self, first: Any, second: Any) -> list[bool]:
         """Give the possible answers to `earlier`: here there is one."""

@@ -5,7 +5,9 @@ Both end for the same reasons, and both can be cut by a budget of transitions.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from random import Random
 
 from simkernel.choice import Chooser
@@ -42,11 +44,27 @@ def simulate(m: Machine, seed: int, budget: int, *, careful: bool = False) -> st
     plain = not (careful or m.cluster or m.snapshots or m.slow or m.tape)
     run = hot.simulate if plain else bursts
     random = Random(seed).random
-    while True:
-        if not run(m, random, budget):
-            return BUDGET if m.enabled() else ended(m)
-        if not m.advance():
-            return ended(m)
+    with seldom_collected():
+        while True:
+            if not run(m, random, budget):
+                return BUDGET if m.enabled() else ended(m)
+            if not m.advance():
+                return ended(m)
+
+
+@contextmanager
+def seldom_collected() -> Iterator[None]:
+    """Let the cyclic collector come less often: a machine makes many objects and few cycles.
+
+    It still comes, for the cycles that bodies make. Measured: benchmarks/bench_machine.py, spawn.
+    """
+    thresholds = gc.get_threshold()
+    if thresholds[0]:
+        gc.set_threshold(max(thresholds[0], 200_000), *thresholds[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
 
 
 def bursts(m: Machine, random: Callable[[], float], budget: int) -> bool:

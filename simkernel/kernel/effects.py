@@ -79,7 +79,8 @@ def self_() -> Pid:
 def now() -> Instant:
     """Give the instant at which this step began, as an opaque value; see `earlier` and `to_ms`."""
     process = running("now()")
-    return _machine().local_input(process, lambda: _machine().clock.instant())
+    instant: Instant = _machine().local_input(process, _machine().clock.instant)
+    return instant
 
 
 def system_time() -> Instant:
@@ -132,7 +133,12 @@ def note(kind: str, **fields: Any) -> None:
     """Publish a note for judges and reports; it rides on the next effect or the end of the step."""
     machine = context.machine
     process = context.process
-    if machine is not None and process is not None and machine.listening and machine.replaying is None:
+    if (
+        machine is not None
+        and process is not None
+        and machine.listening
+        and machine.replaying is None
+    ):
         if process.notes is None:
             process.notes = []
         process.notes.append((len(context.outbox), kind, freeze(tuple(fields.items()))))
@@ -200,7 +206,7 @@ def unlink(pid: Pid) -> bool:
 
 
 def demonitor(ref: Ref, *, flush: bool = False, info: bool = False) -> Any:
-    """Stop a monitor. Plain it is an effect; with `flush` or `info` it must be awaited (6.9-6.12)."""
+    """Stop a monitor. Plain it is an effect; with `flush` or `info` it must be awaited."""
     running("demonitor()")
     if type(ref) is not Ref:
         raise ArgumentError(f"demonitor() takes a reference, not {ref!r}")
@@ -291,14 +297,21 @@ def send_interval(ms: int, dest: Pid | str, message: Any) -> Ref:
 
 
 def _start_timer(
-    dest: Any, ms: Any, abs: bool | Instant, every: int | None, message: Any, call: str, ref: Any = None
+    dest: Any,
+    ms: Any,
+    abs: bool | Instant,
+    every: int | None,
+    message: Any,
+    call: str,
+    ref: Ref | None = None,
 ) -> Ref:
     process = running(f"{call}()")
     if type(ms) is not int or (ms < 0 and abs is False):
         raise ArgumentError(f"{call}() takes ms as a whole number from 0 on, not {ms!r}")
     if type(dest) is not Pid and type(dest) is not str:
         raise ArgumentError(f"{call}() takes a pid or a name, not {dest!r}")
-    ref = ref or _new_ref(process)
+    if ref is None:
+        ref = _new_ref(process)
     context.outbox.append((codes.TIMER, ref, dest, message, ms, abs, every))
     return ref
 
@@ -471,7 +484,8 @@ def _name_or_destination(dest: Any) -> Any:
     if isinstance(dest, Awaited):
         complain(
             UsageError(
-                f"send() was given {dest!r}, which was not awaited", hint="Await it, then send to it."
+                f"send() was given {dest!r}, which was not awaited",
+                hint="Await it, then send to it.",
             )
         )
     raise ArgumentError(f"send() takes a pid, an alias or a name, not {dest!r}")

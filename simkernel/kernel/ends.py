@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simkernel.kernel import codes
 from simkernel.kernel.awaited import context
 from simkernel.kernel.mailbox import ANSWERED, refuse
 from simkernel.kernel.process import AT_REST, DEAD, EXITING, Process
+from simkernel.terms import Pid
 
 if TYPE_CHECKING:
     from simkernel.kernel.machine import Machine
 
 CLOSINGS_MAX = 100  # waits in the `finally` blocks of one body, each of which has to be closed
+
+
+class Death(NamedTuple):
+    """How a process ended: whether a signal did it, and whether anybody was there to notice."""
+
+    pid: Pid
+    reason: Any
+    killed: bool
+    watched: bool  # a linked process traps exits, or somebody monitors it
+    peers: tuple[Pid, ...]
+
+
+def watched(m: Machine, p: Process) -> bool:
+    """Tell whether somebody is there to notice the death of `p`."""
+    if p.watchers:
+        return True
+    living = [m.processes[peer] for peer in p.links or () if peer in m.processes]
+    return any(peer.trap_exit for peer in living)
+
 
 def end(m: Machine, p: Process, reason: Any, *, killed: bool) -> None:
     """End a process: resources first, then one signal after the other (rules 3.8, 3.9)."""
@@ -30,7 +50,7 @@ def end(m: Machine, p: Process, reason: Any, *, killed: bool) -> None:
     p.status = EXITING
     p.reason = reason
     del m.processes[p.pid]
-    m.deaths.append((p.pid, reason, killed))
+    m.deaths.append(Death(p.pid, reason, killed, watched(m, p), tuple(p.links or ())))
     release(m, p)
     signals: list[Any] = [(codes.TELL_LINK, peer, reason) for peer in p.links or ()]
     for ref, (watcher, target) in (p.watchers or {}).items():
@@ -63,6 +83,7 @@ def release(m: Machine, p: Process) -> None:
         watched = m.processes.get(target) if target is not None else None
         if watched is not None and watched.watchers:
             watched.watchers.pop(ref, None)
+            watched.cache = None
     p.monitors = p.timers = p.notes = None
 
 
@@ -109,6 +130,6 @@ def _shut(body: Any) -> None:
             body.close()
         except (KeyboardInterrupt, MemoryError):
             raise
-        except BaseException:  # noqa: BLE001 - a dead process cannot complain
+        except BaseException:
             continue
         return

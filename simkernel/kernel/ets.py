@@ -1,7 +1,7 @@
 """ETS for processes: every operation is awaited, and is one event (section 11).
 
-    tab = await ets.new("cache", named=True, access="public")
-    await ets.insert(tab, ("key", 1))
+tab = await ets.new("cache", named=True, access="public")
+await ets.insert(tab, ("key", 1))
 """
 
 from __future__ import annotations

@@ -63,7 +63,22 @@ class _Walk:
                     self.done.add(name)
                     progress = True
                     p = self.processes.get(name)
-                    self._term(("dead", name) if p is None else _record(p))
+                    if p is None:
+                        self._term(("dead", name))
+                    else:
+                        self._process(p)
+
+    def _process(self, p: Process) -> None:
+        """Add a process: its own bytes, which stay as long as it does not change, and its names."""
+        if p.cache is None:
+            p.cache = [None, None]
+        if p.cache[1] is None:
+            local = Renaming()
+            encoded = canonical(_record(p), local)
+            p.cache[1] = (b"%d:" % len(encoded) + encoded, list(local.numbers))
+        encoded, names = p.cache[1]
+        self.out.append(encoded)
+        self.out.append(b"".join(b"%d;" % self.rename(name) for name in names))
 
     def _term(self, term: Any) -> None:
         self.out.append(canonical(term, self.rename))
@@ -105,8 +120,8 @@ class _Walk:
         timers.sort(key=lambda pair: (pair[0], pair[1].ref.owner, pair[1].ref.index))
         own = [p.timer for pid, p in sorted(self._numbered()) if p.timer is not None]
         for _, timer in timers:
-            ref = timer.ref if timer.ref in self.rename else None
-            self._term(("timer", ref, timer.dest, timer.message, timer.every))
+            held_by = timer.ref if timer.ref in self.rename else None
+            self._term(("timer", held_by, timer.dest, timer.message, timer.every))
         instants = [name for name in self.rename.numbers if not isinstance(name, Pid)]
         held = [name for name in instants if hasattr(name, "point")]
         ordered = [timer for _, timer in timers] + own
@@ -132,27 +147,22 @@ def _blank(_: Any) -> int:
 
 
 def _record(p: Process) -> Any:
-    """Give what the future of a process depends on, as a term."""
-    return (
-        p.status,
-        p.pid,
-        _body(p),
-        tuple(_anonymous(effect) for effect in (p.effects or ())[p.cursor :]),
-        tuple(_anonymous(signal) for signal in p.arrived or ()),
-        tuple(p.mailbox or ()),
-        p.expired,
-        p.timer is not None,
-        p.trap_exit,
-        tuple(p.links or ()),
-        tuple((p.monitors or {}).items()),
-        tuple((p.watchers or {}).items()),
-        tuple((p.aliases or {}).items()),
-        tuple((p.flags or {}).items()),
-        tuple((p.dictionary or {}).items()),
-        p.name,
-        p.ancestors,
-        Pid(p.pid.path[:-1]),
-    )
+    """Give what the future of a process depends on, as a term: what is empty has no part in it."""
+    flags = p.expired | (p.timer is not None) << 1 | p.trap_exit << 2
+    record = [p.status * 8 + flags, p.pid, _body(p), Pid(p.pid.path[:-1]), p.ancestors]
+    if p.effects is not None:
+        record += ["effects", tuple(_anonymous(effect) for effect in p.effects[p.cursor :])]
+    if p.arrived:
+        record += ["arrived", tuple(_anonymous(signal) for signal in p.arrived)]
+    if p.mailbox:
+        record += ["mailbox", tuple(p.mailbox)]
+    for name in ("monitors", "watchers", "aliases", "flags", "dictionary"):
+        held = getattr(p, name)
+        if held:
+            record += [name, tuple(held.items())]
+    if p.links:
+        record += ["links", tuple(p.links)]
+    return tuple(record)
 
 
 def _body(p: Process) -> Any:
@@ -170,7 +180,8 @@ def _body(p: Process) -> Any:
     children = [p.pid.child(n) for n in range(created + 1, p.created + 1)] if running else []
     refs = [Ref(p.pid.path, n) for n in range(made + 1, p.made + 1)] if running else []
     made_here = (tuple(children), tuple(refs))
-    return (function, args, rest, tuple(history), made_here, tuple((dictionary or {}).items()))
+    body = (function, args, rest, tuple(history), made_here)
+    return (*body, tuple(dictionary.items())) if dictionary else body
 
 
 def _anonymous(signal: tuple[Any, ...]) -> Any:

@@ -16,7 +16,7 @@ from simkernel.kernel.awaited import Receive, Rest, context, forgotten
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.process import BUSY, WAITING, Process
 from simkernel.kernel.steps import settle, stopped
-from simkernel.terms import Frozen, Pid, thaw
+from simkernel.terms import Frozen, thaw
 
 _SEND, _MESSAGE = codes.SEND, codes.S_MESSAGE
 
@@ -92,6 +92,8 @@ def _run(m: Machine, random: Callable[[], float], budget: int) -> bool:
                 p.cursor = left
                 p.status = BUSY
                 outbox = []
+                m.burst_effects(p, random)
+                ctx.outbox = outbox
                 break
             left += 1
             target = processes.get(effect[5])
@@ -104,18 +106,14 @@ def _run(m: Machine, random: Callable[[], float], budget: int) -> bool:
             if target.slot < 0:
                 target.slot = len(active)
                 active.append(target)
+        else:
+            outbox.clear()
+            if p.arrived is None:
+                last = active.pop()
+                if last is not p:
+                    active[p.slot] = last
+                    last.slot = p.slot
+                p.slot = -1
         count += left
-        if p.status == BUSY:
-            m.burst_effects(p, random)
-            ctx.outbox = outbox
-            continue
-        outbox.clear()
-        if p.arrived is not None:
-            continue
-        last = active.pop()
-        if last is not p:
-            active[p.slot] = last
-            last.slot = p.slot
-        p.slot = -1
     m.count += count
     return True

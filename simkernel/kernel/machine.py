@@ -16,12 +16,13 @@ from simkernel.kernel import codes
 from simkernel.kernel.awaited import context
 from simkernel.kernel.channels import Channel, arrive, travel
 from simkernel.kernel.clock import Clock, ConcreteClock
-from simkernel.kernel.ends import close
+from simkernel.kernel.ends import Death, close
 from simkernel.kernel.information import reads_queue
 from simkernel.kernel.mailbox import ANSWERED, refuse
+from simkernel.kernel.perform import PERFORM
 from simkernel.kernel.process import AT_REST, BUSY, DEAD, EXITING, NEW, WAITING, Process, Timer
 from simkernel.kernel.signals import HANDLERS
-from simkernel.kernel.steps import FOREVER, answer, leave, resume, start, take, time_out
+from simkernel.kernel.steps import FOREVER, answer, leave, resume, start, take, time_out, wait
 from simkernel.kernel.tables import Tables
 from simkernel.terms import Frozen, Pid, Ref, freeze, thaw
 
@@ -79,7 +80,7 @@ class Machine:
         self.active: list[Any] = []
         self.spare: list[deque[Any]] = []
         self.logged: list[Any] = []
-        self.deaths: list[tuple[Pid, Any, bool]] = []
+        self.deaths: list[Death] = []
         self.count = 0
         self.reached_horizon = False
         self.returned: Any = None
@@ -113,6 +114,29 @@ class Machine:
         # that polls does not starve the others in the default schedule.
         result.sort(key=_is_timeout)
         return result + later
+
+    def allows(self, transition: Transition) -> bool:
+        """Tell whether a transition is enabled, without listing all of them."""
+        kind, who, _ = transition
+        if not self.active and not self.advance():
+            return False
+        if kind == "arrive":
+            channel = self.channels.get(who)
+            return channel is not None and channel.slot >= 0
+        if kind in ("fire", "expire", "done"):
+            p = self.processes.get(who) if kind != "fire" else None
+            timer = self.timers.get(who) if kind == "fire" else p.timer if p else None
+            return (
+                timer is not None
+                and timer.slot >= 0
+                and timer.kind == kind
+                and self.clock.may(timer)
+            )
+        found = self.processes.get(who) or self.dying.get(who)
+        options: list[Transition] = []
+        if found is not None and found.slot >= 0:
+            self.transitions(found, options)
+        return transition in options
 
     def transitions(self, p: Process, result: list[Transition]) -> None:
         """Append the transitions of one process to `result`."""
@@ -191,6 +215,7 @@ class Machine:
             arrive(self, self.channels[who])
             return
         p = self.processes.get(who) or self.dying[who]
+        p.cache = None
         if kind == "do":
             if way is not None:
                 assert p.effects is not None
@@ -259,6 +284,7 @@ class Machine:
         if target.arrived is None:
             target.arrived = self.spare.pop() if self.spare else deque()
         target.arrived.append(signal)
+        target.cache = None
         if target.slot < 0:
             target.slot = len(self.active)
             self.active.append(target)
@@ -317,12 +343,13 @@ class Machine:
     def come(self, timer: Timer) -> None:
         """Let a due timer happen."""
         self.clock.happens(timer)
-        p = timer.process
-        self.disarm(timer)
         if timer.kind == "fire":
             self._fire(timer)
             return
+        p = timer.process
         assert p is not None
+        p.cache = None
+        self.disarm(timer)
         if self.tape:
             self.tape((timer.kind, p.pid))
         if timer.kind == "expire":
@@ -332,14 +359,16 @@ class Machine:
         self.refresh(p)
 
     def _fire(self, timer: Timer) -> None:
-        dest = timer.dest if type(timer.dest) is Pid else self.names.get(timer.dest)
+        self.disarm(timer)
+        dest = timer.dest
+        if type(dest) is not Pid:
+            dest = self.names.get(dest)
         if self.tape:
             self.tape(("fire", timer.ref, dest, timer.message))
         if dest is None:
             return
         # A timer service counts as a sender of its own (rule 1.8); its signal is not delayed.
-        signal = (codes.S_MESSAGE, timer.ref, 0, timer.message, None)
-        self.into(dest, signal)
+        self.into(dest, (codes.S_MESSAGE, timer.ref, 0, timer.message, None, dest))
         target = self.processes.get(dest)
         if timer.every is not None and target is not None:
             self.timers[timer.ref] = timer
@@ -417,25 +446,35 @@ class Machine:
     def burst_effects(self, p: Process, random: Callable[[], float]) -> None:
         """Let the effects of a process leave in a row."""
         count = 0
+        quiet = self.tape is None and not self.slow
         # Bounded, so that a process that polls by operations lets the others have their turn.
-        while p.effects is not None and not p.held and count < 1000:
-            effect = p.effects[p.cursor]
+        while (effects := p.effects) is not None and not p.held and count < 1000:
+            effect = effects[p.cursor]
             code = effect[0]
+            count += 1
             if p.arrived is not None and p.status == BUSY and self.observes(p, effect):
                 self.handle(p)
             elif code == codes.CHOOSE or code == codes.EARLIER:
-                options: list[Transition] = []
-                self.transitions(p, options)
-                picked = options[int(random() * len(options))]
-                if picked.kind == "handle":
-                    self.handle(p)
-                else:
-                    answer(self, p, picked.kind, picked.way)
+                self._burst_choice(p, random)
+            elif quiet and code < codes.FIRST_OPERATION and p.notes is None:
+                # Inlined from leave(): benchmarks/bench_machine.py.
+                p.cursor += 1
+                PERFORM[code](self, p, effect)
+                if p.effects is effects and p.cursor == len(effects):
+                    wait(self, p)
             else:
                 leave(self, p)
-            count += 1
         self.count += count
         self.refresh(p)
+
+    def _burst_choice(self, p: Process, random: Callable[[], float]) -> None:
+        options: list[Transition] = []
+        self.transitions(p, options)
+        picked = options[int(random() * len(options))]
+        if picked.kind == "handle":
+            self.handle(p)
+        else:
+            answer(self, p, picked.kind, picked.way)
 
 
 def _place(item: Any) -> Any:

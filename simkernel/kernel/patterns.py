@@ -10,25 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
+from enum import Enum
 from typing import Any
 
 from simkernel.errors import UsageError
 from simkernel.terms import equal, thaw
 
 
-class Timeout:
+class Timeout(Enum):
     """The result of a receive whose `after` has run out; `case Timeout():` matches it."""
 
-    __slots__ = ()
+    TIMEOUT = "TIMEOUT"
 
     def __repr__(self) -> str:
         return "TIMEOUT"
 
 
-TIMEOUT = Timeout()
+TIMEOUT = Timeout.TIMEOUT
 
 
-class Any_:
+class Wildcard:
     """The wildcard: matches everything, keeps nothing."""
 
     __slots__ = ()
@@ -37,7 +38,7 @@ class Any_:
         return "ANY"
 
 
-ANY = Any_()
+ANY = Wildcard()
 
 
 class Pattern:
@@ -109,7 +110,9 @@ class when(Pattern):
             accepted = bool(self.guard(**mine) if mine else self.guard(value))
         except Exception:
             return False
-        return accepted and all(let(name, pin(item)).bind(item, found) for name, item in mine.items())
+        return accepted and all(
+            let(name, pin(item)).bind(item, found) for name, item in mine.items()
+        )
 
     def __repr__(self) -> str:
         return f"when({self.pattern!r}, {getattr(self.guard, '__name__', self.guard)!s})"
@@ -202,10 +205,7 @@ def _bind(pattern: Any, value: Any, found: dict[str, Any]) -> bool:
     if kind is tuple or kind is list:
         if type(value) is not kind or len(value) != len(pattern):
             return False
-        for part, item in zip(pattern, value, strict=True):
-            if not _bind(part, item, found):
-                return False
-        return True
+        return all(_bind(part, item, found) for part, item in zip(pattern, value, strict=True))
     if kind is str:
         return type(value) is str and value == pattern
     if isinstance(pattern, type):

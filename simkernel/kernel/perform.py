@@ -185,6 +185,7 @@ def register(m: Machine, p: Process, e: Effect) -> Any:
         raise ArgumentError(f"register(): {name!r} is taken by {m.names[name]}")
     m.names[name] = pid
     target.name = name
+    target.cache = None
     return True
 
 
@@ -194,6 +195,7 @@ def unregister(m: Machine, p: Process, e: Effect) -> Any:
     if pid is None:
         raise ArgumentError(f"unregister(): no process is registered as {e[1]!r}")
     m.processes[pid].name = None
+    m.processes[pid].cache = None
     return True
 
 

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from simkernel.terms import Pid, Ref
 
-# The life of a process, in order. NEW has not run; BUSY has effects to leave; WAITING is inside a
-# receive or an operation; AT_REST is the root after `main`; EXITING still has death signals to send.
+# The life of a process, in order. NEW has not run, BUSY has effects to leave; WAITING is inside a
+# receive or an operation, AT_REST is the root after `main`, EXITING has death signals to send.
 NEW, BUSY, WAITING, AT_REST, EXITING, DEAD = range(6)
 LIFE = ("new", "running", "waiting", "at rest", "exiting", "dead")
 
@@ -29,7 +29,7 @@ class Body(Protocol):
 class Timer:
     """Something that the clock has to bring about: a message, a timeout, the end of work."""
 
-    __slots__ = ("ref", "kind", "dest", "message", "process", "owner", "slot", "due", "every")
+    __slots__ = ("dest", "due", "every", "kind", "message", "owner", "process", "ref", "slot")
 
     def __init__(self, ref: Ref, kind: str, dest: Any, message: Any, process: Process | None):
         self.ref = ref
@@ -47,10 +47,13 @@ class Process:
     """The record of one process. Containers are made on first use: most processes need few."""
 
     __slots__ = (
+        "__weakref__",
         "aliases",
         "ancestors",
         "arrived",
+        "base",
         "body",
+        "cache",
         "created",
         "cursor",
         "dictionary",
@@ -58,7 +61,6 @@ class Process:
         "expired",
         "flags",
         "held",
-        "base",
         "inputs",
         "lineage",
         "links",
@@ -80,10 +82,11 @@ class Process:
         "trap_exit",
         "want",
         "watchers",
-        "__weakref__",
     )
 
-    def __init__(self, pid: Pid, origin: tuple[Callable[..., Any], Any], ancestors: tuple[Any, ...]):
+    def __init__(
+        self, pid: Pid, origin: tuple[Callable[..., Any], Any], ancestors: tuple[Any, ...]
+    ):
         self.pid = pid
         self.origin: Any = origin
         self.ancestors = ancestors
@@ -117,6 +120,8 @@ class Process:
         self.lineage: tuple[Any, ...] | None = None
         # Only on a machine built for snapshots: what a re-run starts from, and is fed with.
         self.base: Any = None
+        # What a snapshot and a fingerprint say of this process: [kept, key], None once it changes.
+        self.cache: Any = None
         self.inputs: tuple[Any, ...] | None = None  # (earlier, tag, value)
 
     def __repr__(self) -> str:

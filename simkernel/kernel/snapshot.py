@@ -23,7 +23,7 @@ from simkernel.terms import thaw
 # Slots that are values, or whose containers are never changed once made.
 VALUES = (
     "ancestors", "base", "created", "cursor", "effects", "expired", "held", "inputs", "lineage",
-    "made", "match", "name", "origin", "pace", "reason", "sent", "slot", "status", "timer",
+    "made", "match", "name", "origin", "pace", "reason", "sent", "status", "timer",
     "trap_exit", "want",
 )  # fmt: skip
 DICTS = ("aliases", "dictionary", "flags", "links", "monitors", "timers", "watchers")
@@ -60,7 +60,7 @@ def snapshot(m: Machine) -> Any:
     timers += [p.timer for p in processes if p.timer is not None]
     timers += [c.timer for c in m.channels.values() if c.timer is not None]
     return (
-        [(p, _keep(p)) for p in processes],
+        [(p, _kept(p)) for p in processes],
         list(m.processes),
         dict(m.names),
         [(table, table.owner, dict(table.rows)) for table in m.tables.by_ref.values()],
@@ -83,8 +83,11 @@ def restore(m: Machine, saved: Any) -> None:
     m.processes.clear()
     m.dying.clear()
     alive = set(living)
-    for p, kept in processes:
-        _put_back(m, p, kept)
+    for p, cache in processes:
+        p.slot = -1
+        if p.cache is not cache:
+            _put_back(m, p, cache[0])
+            p.cache = cache
         (m.processes if p.pid in alive else m.dying)[p.pid] = p
     m.names = dict(names)
     m.tables.by_ref.clear()
@@ -110,7 +113,7 @@ def restore(m: Machine, saved: Any) -> None:
 
 
 def _drop(m: Machine, p: Process) -> None:
-    """Close the body of `p` now, not when it is collected: it is never gone back to (rule 12.19)."""
+    """Close the body of `p` now, not when it is collected: nothing goes back to it (12.19)."""
     if p.body is not None and type(p.body) is not Stale:
         close(m, p)
         p.body = Stale(m, p)
@@ -122,6 +125,15 @@ def _put_back_channel(m: Machine, c: Channel, signals: Any, due: int, timer: Tim
     c.timer = timer
     c.slot = -1
     m.channels[c.sender, c.dest] = c
+
+
+def _kept(p: Process) -> Any:
+    """Give [what restores `p`, its key]: the same object as long as `p` does not change."""
+    if p.cache is None:
+        p.cache = [None, None]
+    if p.cache[0] is None:
+        p.cache[0] = _keep(p)
+    return p.cache
 
 
 def _keep(p: Process) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from simkernel.errors import SimkernelError, UsageError
+from simkernel.errors import SimkernelError, StepTooLong, UsageError
 from simkernel.kernel import codes
 from simkernel.kernel.awaited import Awaited, Hibernated, Receive, Rest, context, forgotten
 from simkernel.kernel.effects import Again
@@ -16,7 +16,7 @@ from simkernel.kernel.ends import close, end, tell
 from simkernel.kernel.patterns import TIMEOUT, taken, takes
 from simkernel.kernel.perform import PERFORM, WAITS
 from simkernel.kernel.process import BUSY, WAITING, Process, Timer
-from simkernel.terms import ErlangError, Ref, freeze, reason_of, thaw
+from simkernel.terms import ErlangError, Ref, freeze, reason_of, stack_of, thaw
 
 if TYPE_CHECKING:
     from simkernel.kernel.machine import Machine
@@ -118,6 +118,7 @@ def rebase(m: Machine, p: Process, origin: Any, rest: Any = None) -> None:
 
 # --- A step ----------------------------------------------------------------------------------
 
+
 def run(m: Machine, p: Process, value: Any, error: BaseException | None) -> None:
     """Run code of `p` to its next wait; keep what it leaves."""
     p.want = None
@@ -165,6 +166,8 @@ def stopped(m: Machine, p: Process, stop: BaseException) -> Any:
     while True:  # no recursion: a loop of tail calls may never wait
         p.body = None
         if type(stop) is not StopIteration:
+            if isinstance(stop, StepTooLong):
+                raise StepTooLong(f"{p.pid} in {_innermost(stop)}") from stop
             if isinstance(stop, (KeyboardInterrupt, MemoryError, SimkernelError)):
                 raise stop
             return (codes.END, freeze(reason_of(stop), "reason"))
@@ -176,6 +179,11 @@ def stopped(m: Machine, p: Process, stop: BaseException) -> Any:
             return begin(m, p)
         except BaseException as again:
             stop = again
+
+
+def _innermost(error: BaseException) -> str:
+    frames = stack_of(error)
+    return f"{frames[0][0]}.{frames[0][1]}, line {frames[0][2]}" if frames else "its body"
 
 
 def returned(m: Machine, p: Process, result: Any) -> tuple[Any, ...]:
@@ -200,7 +208,7 @@ def settle(m: Machine, p: Process, want: Any, outbox: list[Any]) -> None:
                 p.expired = True
     elif isinstance(want, Awaited):
         p.want = want
-        outbox.append(want.effect)  # type: ignore[attr-defined]
+        outbox.append(want.effect)
     else:
         raise UsageError(
             f"{p.pid} awaited {want!r}, which is no operation of simkernel",
@@ -261,6 +269,7 @@ def publish(m: Machine, p: Process) -> None:
 
 # --- Effects ---------------------------------------------------------------------------------
 
+
 def leave(m: Machine, p: Process) -> None:
     """Let the next effect of `p` leave."""
     effects = p.effects
@@ -269,9 +278,9 @@ def leave(m: Machine, p: Process) -> None:
     p.cursor += 1
     code = effect[0]
     if code < codes.FIRST_OPERATION:
-        PERFORM[code](m, p, effect)
         if m.tape:
-            m.tape((codes.EFFECTS[code], p.pid, p.sent, *effect[1:]))
+            m.tape((codes.EFFECTS[code], p.pid, *effect[1:]))
+        PERFORM[code](m, p, effect)
         if p.effects is effects:
             if p.cursor == len(effects):
                 wait(m, p)

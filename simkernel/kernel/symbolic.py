@@ -29,7 +29,7 @@ def _less(a: Bound, b: Bound) -> bool:
 
 
 class SymbolicClock:
-    """Time as difference constraints. Points are numbers; `bounds[a][b]` limits a - b from above."""
+    """Time as difference constraints: points are numbers, `bounds[a][b]` limits a - b."""
 
     symbolic = True
 
@@ -111,7 +111,7 @@ class SymbolicClock:
     def passes(self) -> None:
         """Any time passes, as far as no deadline is overtaken."""
         bounds = self.bounds
-        row: dict[int, Bound] = {b: None for b in bounds}
+        row: dict[int, Bound] = dict.fromkeys(bounds)
         for point in self.points:
             ahead = bounds[point]
             for b in bounds:
@@ -251,7 +251,9 @@ class SymbolicClock:
 
     def _consistent(self) -> bool:
         return not any(
-            _less(_sum(self.bounds[a][b], self.bounds[b][a]), 0) for a in self.bounds for b in self.bounds
+            _less(_sum(self.bounds[a][b], self.bounds[b][a]), 0)
+            for a in self.bounds
+            for b in self.bounds
         )
 
     def _range(self, since: int, until: int) -> tuple[Bound, Bound]:

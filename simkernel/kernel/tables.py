@@ -228,7 +228,11 @@ def _count(table: Table, fields: list[Any], update: Any) -> int:
     """Do one increment: n, (pos, n) or (pos, n, threshold, set_value)."""
     if type(update) is int:
         update = (table.keypos + 1, update)
-    if type(update) is not tuple or len(update) not in (2, 4) or any(type(x) is not int for x in update):
+    if (
+        type(update) is not tuple
+        or len(update) not in (2, 4)
+        or any(type(x) is not int for x in update)
+    ):
         raise ArgumentError(f"{update!r} is no increment of a counter")
     position, increment = update[:2]
     if position == table.keypos or not 0 < position <= len(fields):

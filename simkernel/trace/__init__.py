@@ -1,1 +1,1 @@
-"""Placeholder: filled in the commits that follow."""
+"""Traces: runs as files, and files as runs again."""

@@ -1,0 +1,61 @@
+"""What a check concludes, always together with what was searched for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from checkers.findings import Finding
+from simkernel.settings import Settings
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What was spent: how many runs, how many different situations, how many transitions."""
+
+    strategy: str
+    network: str
+    time: str
+    runs: int
+    transitions: int
+    situations: int | None
+    seconds: float
+    why_stopped: str
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """One run that shows a finding: its settings replay it."""
+
+    findings: tuple[Finding, ...]
+    settings: Settings
+    transitions: int
+    ended: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Held, Violated or Inconclusive.
+
+    `complete` says that the search was not cut: only then does Held mean every run.
+    """
+
+    spec: str
+    word: str
+    searched: Searched
+    complete: bool
+    counterexample: Counterexample | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def sentence(self) -> str:
+        """Say what the verdict stands for."""
+        s = self.searched
+        where = f"on {s.network}, time {s.time}"
+        if self.word == "Held":
+            if self.complete:
+                return f"in every run {where}: {s.runs} ends, {s.situations} situations"
+            return f"within the budget, {where}: {s.runs} runs, {s.why_stopped}"
+        if self.word == "Violated":
+            assert self.counterexample is not None
+            return f"{where}: {self.counterexample.findings[0].kind}"
+        return f"{where}: {s.why_stopped} after {s.runs} runs"

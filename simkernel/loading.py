@@ -1,0 +1,87 @@
+"""Loading specs by path: every failure says where and what to do."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+from simkernel.errors import SpecError, UsageError
+from simkernel.kernel.guards import guards
+from simkernel.spec import Spec, of
+
+
+def load(where: str) -> Spec:
+    """Load `path.py`, or `path.py:function`; every failure is a SpecError with its place."""
+    text, _, function = where.partition(":")
+    path = Path(text)
+    if not path.is_file():
+        raise SpecError(
+            "there is no such file", path=text, hint="Give the path of a .py file with a main."
+        )
+    module = _module(path)
+    name = function or "main"
+    main = getattr(module, name, None)
+    if main is None:
+        raise SpecError(
+            f"the file defines no {name!r}",
+            path=text,
+            hint="A spec is `async def main(...)`; name another one as path.py:function.",
+        )
+    return of(main, path.stem if not function else f"{path.stem}:{function}", text)
+
+
+def _module(path: Path) -> ModuleType:
+    """Run a spec file as a module whose name does not depend on where it lies."""
+    name = f"spec.{path.stem}"
+    found = importlib.util.spec_from_file_location(name, path)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    sys.modules[name] = module  # dataclasses look their module up
+    try:
+        with guards():
+            found.loader.exec_module(module)
+    except SyntaxError as error:
+        raise SpecError(
+            f"it does not parse: {error.msg}", path=str(path), line=error.lineno
+        ) from error
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    except UsageError:
+        raise
+    except BaseException as error:
+        raise SpecError(
+            f"it raises {type(error).__name__} when it is loaded: {error}",
+            path=str(path),
+            line=_line_in(path, error),
+        ) from error
+    return module
+
+
+def _line_in(path: Path, error: BaseException) -> int | None:
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [f.lineno for f in frames if Path(f.filename).resolve() == path.resolve()]
+    return lines[-1] if lines else None
+
+
+def find(paths: list[str]) -> Iterator[str]:
+    """Give the spec files under files and folders, in order; a folder gives its .py files."""
+    for text in paths:
+        path = Path(text)
+        if path.is_dir():
+            found = sorted(p for p in path.rglob("*.py") if not p.name.startswith("_"))
+            if not found:
+                raise SpecError("the folder has no spec", path=text, hint="Specs are .py files.")
+            yield from map(str, found)
+        else:
+            yield text
+
+
+def source_hash(path: str) -> str:
+    """Give a short hash of a spec file, to tell later whether it has changed."""
+    return hashlib.blake2b(Path(path).read_bytes(), digest_size=8).hexdigest()

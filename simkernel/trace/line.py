@@ -1,0 +1,142 @@
+"""One event as one line of JSON, the same bytes for the same event on every machine.
+
+`n` numbers the transitions; a line without one is a consequence of the transition before it (a
+note, or a death by a signal). `t` is virtual time in microseconds. Terms are given by their text,
+which tells different terms apart and needs no type to be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from json.encoder import encode_basestring_ascii as quoted  # the C function behind json.dumps
+from typing import Any
+
+from simkernel.kernel import codes
+from simkernel.kernel.information import function_name
+from simkernel.kernel.machine import Transition
+from simkernel.terms import Pid, Ref, show
+
+Event = tuple[Any, ...]
+
+# The fields of each event after its name and process.
+FIELDS: dict[str, tuple[str, ...]] = {
+    "send": ("id", "m", "alias", "to"),
+    "exit": ("to", "reason"),
+    "monitor": ("of", "ref", "alias"),
+    "unlink": ("of",),
+    "demonitor": ("ref",),
+    "flag": ("flag", "value"),
+    "spawn": ("child", "run", "linked", "ref"),
+    "timer": ("ref", "to", "m", "ms", "abs", "every"),
+    "alias": ("ref", "mode"),
+    "log": ("m",),
+    "send_name": ("to", "m"),
+    "link": ("of",),
+    "register": ("of", "name"),
+    "unregister": ("name",),
+    "whereis": ("name",),
+    "alive": ("of",),
+    "info": ("of", "keys"),
+    "demonitor_now": ("ref", "flush", "info"),
+    "unalias": ("ref",),
+    "cancel": ("ref",),
+    "read": ("ref",),
+    "work": ("low", "high"),
+    "table": ("op", "args"),
+    "hibernate": ("run",),
+    "processes": (),
+    "enter": ("after",),
+    "tell_link": ("to", "reason"),
+    "tell_monitor": ("to", "ref", "of", "reason"),
+    "refuse": ("signal",),
+    "start": ("run",),
+    "take": ("m",),
+    "timeout": (),
+    "expire": (),
+    "done": (),
+    "choose": ("way", "value"),
+    "earlier": ("way", "value"),
+    "rest": (),
+    "end": ("reason", "killed"),
+    "note": ("kind", "fields"),
+}
+
+# The fields of each kind of signal, after its sender.
+SIGNAL_FIELDS: tuple[tuple[str, ...], ...] = (
+    ("id", "m"), ("reason", "linked"), (), (), ("ref", "of"), ("ref",), ("ref", "of", "reason"),
+    ("keys",), ("value",),
+)  # fmt: skip
+
+OWN_TRANSITIONS = frozenset(
+    {"start", "take", "timeout", "handle", "arrive", "fire", "expire", "done", "choose", "earlier"}
+)
+
+
+def is_transition(event: Event) -> bool:
+    """Tell whether an event is a transition of its own, or a consequence of the one before."""
+    return event[0] != "note" and not (event[0] == "end" and event[3])
+
+
+def text_of(event: Event, n: int, now_us: int, name: Callable[[Pid], str] = str) -> str:
+    """Write an event as a line of JSON, without the line break."""
+    kind = event[0]
+    head = f'{{"n":{n},"t":{now_us},"e":"{kind}",' if is_transition(event) else f'{{"e":"{kind}",'
+    if kind == "handle":
+        return f'{head}"p":"{name(event[1])}",{_signal(event[2], name)}}}'
+    if kind == "arrive":
+        return f'{head}"p":"{name(event[2])}",{_signal(event[3], name)}}}'
+    if kind == "fire":
+        dest = "" if event[2] is None else name(event[2])
+        return f'{head}"p":"{dest}","ref":"{event[1]}","m":{quoted(show(event[3]))}}}'
+    if kind == "send":
+        _, pid, _, serial, message, alias, dest = event
+        via = "" if alias is None else ',"alias":true'
+        text = quoted(show(message))
+        return f'{head}"p":"{name(pid)}","to":"{dest}","id":{serial},"m":{text}{via}}}'
+    fields = "".join(
+        f',"{key}":{_value(key, value)}'
+        for key, value in zip(FIELDS[kind], event[2:], strict=False)
+    )
+    return f'{head}"p":"{name(event[1])}"{fields}}}'
+
+
+def _signal(signal: Event, name: Callable[[Pid], str]) -> str:
+    code = signal[0]
+    fields = "".join(
+        f',"{key}":{_value(key, value)}'
+        for key, value in zip(SIGNAL_FIELDS[code], signal[2:], strict=False)
+        # The message itself stands at its send; here its sender and number are enough.
+        if key != "m" or type(signal[1]) is Ref
+    )
+    sender = name(signal[1]) if type(signal[1]) is Pid else str(signal[1])
+    return f'"s":"{codes.SIGNALS[code]}","from":"{sender}"{fields}'
+
+
+def _value(key: str, value: Any) -> str:
+    kind = type(value)
+    if kind is bool:
+        return "true" if value else "false"
+    if kind is int:
+        return str(value)
+    if value is None:
+        return "null"
+    if key == "run":
+        function, args = value
+        return quoted(f"{function_name(function)}{show(args)}")
+    if kind is Pid or kind is Ref:
+        return f'"{value}"'
+    return quoted(show(value))
+
+
+def transition_of(line: dict[str, Any]) -> Transition:
+    """Read off a line which transition it was; ValueError or KeyError if it is none."""
+    kind = line["e"]
+    if kind == "fire":
+        return Transition("fire", Ref.parse(line["ref"]))
+    pid = Pid.parse(line["p"])
+    if kind == "arrive":
+        sender = line["from"]
+        return Transition("arrive", (Pid.parse(sender), pid))
+    if kind in ("choose", "earlier"):
+        return Transition(kind, pid, line["way"])
+    return Transition(kind if kind in OWN_TRANSITIONS else "do", pid)
