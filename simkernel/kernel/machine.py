@@ -324,6 +324,7 @@ class Machine:
             target = self.processes.get(timer.dest) if type(timer.dest) is Pid else None
             if target is not None and target.timers:
                 target.timers.pop(timer.ref, None)
+                target.cache = None
         elif timer.process is not None:
             timer.process.timer = None
 
@@ -336,6 +337,7 @@ class Machine:
             assert timer.process is not None
             timer.process.held = False
             timer.process.timer = None
+            timer.process.cache = None
             self.refresh(timer.process)
         else:
             self.activate(timer)
@@ -375,6 +377,7 @@ class Machine:
             if target.timers is None:
                 target.timers = {}
             target.timers[timer.ref] = timer
+            target.cache = None
             self.arm(timer, timer.every, timer.every, False)
 
     # --- Processes -------------------------------------------------------------------------------
@@ -426,6 +429,7 @@ class Machine:
     def _burst(self, p: Process, random: Callable[[], float]) -> None:
         """Handle what has arrived, take one step, let its effects leave."""
         count = 0
+        p.cache = None
         while p.arrived is not None and p.status != EXITING:
             self.handle(p)
             count += 1

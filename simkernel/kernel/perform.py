@@ -124,6 +124,7 @@ def timer(m: Machine, p: Process, e: Effect) -> None:
         if target.timers is None:
             target.timers = {}
         target.timers[ref] = timer
+        target.cache = None
     m.timers[ref] = timer
     m.arm(timer, ms * 1000, ms * 1000, since)
 
