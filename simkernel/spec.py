@@ -158,7 +158,7 @@ def waiting(m: Machine) -> list[Process]:
 
 
 def _idle(p: Process) -> bool:
-    return bool(getattr(p.want, "idle", False))
+    return bool(p.want is not None and p.want.idle)
 
 
 def run(m: Machine, settings: Settings) -> str:
