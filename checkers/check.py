@@ -163,12 +163,7 @@ def _cut(
 
 
 def _verdict(
-    spec: Spec,
-    strategy: str,
-    network: str,
-    state: _Progress,
-    situations: int | None,
-    seconds: float,
+    spec: Spec, strategy: str, network: str, state: _Progress, situations: int | None
 ) -> Verdict:
     complete = strategy == "dfs" and not state.cut and not state.budget_hits
     notes = []

@@ -203,7 +203,7 @@ def whereis(m: Machine, p: Process, e: Effect) -> Any:
     """Look a name up."""
     if type(e[1]) is not str and e[1] is not None:
         raise ArgumentError(f"whereis() takes a name, not {e[1]!r}")
-    return m.names.get(e[1])
+    return None if e[1] is None else m.names.get(e[1])
 
 
 def alive(m: Machine, p: Process, e: Effect) -> Any:
