@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from simkernel.kernel.awaited import Hibernated
 from simkernel.kernel.effects import FLAGS, flag_of
 from simkernel.kernel.process import AT_REST, BUSY, NEW, WAITING
-from simkernel.terms import freeze, thaw
+from simkernel.terms import Pid, freeze, thaw
 
 if TYPE_CHECKING:
     from simkernel.kernel.machine import Machine
@@ -71,4 +71,4 @@ def _value(m: Machine, p: Process, key: str) -> Any:
         case "ancestors":
             return freeze(list(p.ancestors))
     # "parent": the creator, which for the root is nobody.
-    return p.pid.parent() if p.pid.path else "undefined"
+    return Pid(p.pid.path[:-1]) if p.pid.path else "undefined"
