@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from simkernel.errors import UsageError
 from simkernel.otp.results import Absent
 from simkernel.terms import ArgumentError, strict_key
 
@@ -76,6 +77,17 @@ def overridden(child: Any, **overrides: Any) -> Any:
         if key not in _KEYS:
             raise ArgumentError(f"unknown key {key!r} in child specification override")
     return replace(spec_of(child), **overrides)
+
+
+def options_of_class(cls: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Give the options of the child spec that a class declares, those of its base included."""
+    for key in options:
+        if key not in _KEYS:
+            raise UsageError(
+                f"class {cls.__qualname__} was given the option {key!r}",
+                hint=f"Its options are those of a child spec: {', '.join(_KEYS)}.",
+            )
+    return {**cls.child_options, **options}
 
 
 class Invalid(Exception):

@@ -85,10 +85,13 @@ def _captures(node: ast.AST) -> Iterator[tuple[str, int]]:
                 yield name, each.lineno
 
 
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+
+
 def _inside(node: ast.AST) -> Iterator[ast.AST]:
     """Walk a function without the functions and classes that are defined in it."""
     for child in ast.iter_child_nodes(node):
-        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+        if not isinstance(child, _SCOPES):
             yield child
             yield from _inside(child)
 
@@ -159,5 +162,6 @@ def _may_complete(statement: ast.stmt) -> bool:
 
 def _is_total(cases: list[ast.match_case]) -> bool:
     """Tell whether the last case takes anything."""
-    last = cases[-1]
-    return last.guard is None and isinstance(last.pattern, ast.MatchAs) and last.pattern.pattern is None
+    pattern = cases[-1].pattern
+    anything = isinstance(pattern, ast.MatchAs) and pattern.pattern is None
+    return anything and cases[-1].guard is None

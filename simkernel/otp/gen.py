@@ -145,7 +145,7 @@ def waiting(wanted: Receive) -> Awaited[Any]:
     """Give a receive with a label, checked as `receive` is."""
     running("receive()")
     if wanted.after is not None and (type(wanted.after) is not int or wanted.after < 0):
-        raise ArgumentError(f"a timeout is ms from 0 on, or None for infinity, not {wanted.after!r}")
+        raise ArgumentError(f"{wanted.after!r} is no timeout: give ms from 0 on, or None")
     return expect(wanted)
 
 
@@ -182,8 +182,9 @@ class Starter(NamedTuple):
 class Behaviour:
     """A process that is values at rest, and one coroutine while it starts or serves a message.
 
-    A subclass has `init(module, argument, starter)`, which acknowledges the start, and `serve(message)`;
-    both are coroutines that return the Rest to wait in. It has `save()` and `load(values)` too.
+    A subclass has `init(module, argument, starter)`, which acknowledges the start, and
+    `serve(message)`; both are coroutines that return the Rest to wait in. It has `save()` and
+    `load(values)` too.
     """
 
     __slots__ = ("parent", "task")

@@ -12,49 +12,31 @@ from typing import Any, ClassVar, NoReturn
 
 from simkernel.errors import UsageError
 from simkernel.kernel.awaited import Awaited, Rest, context, routine
-from simkernel.kernel.effects import note, process_info, self_, send
+from simkernel.kernel.effects import note, process_info, self_
 from simkernel.kernel.patterns import ANY, TIMEOUT
 from simkernel.otp import gen, in_place
-from simkernel.otp.child_spec import ChildSpec
+from simkernel.otp.child_spec import ChildSpec, options_of_class
 from simkernel.otp.clauses import check_callbacks
-from simkernel.otp.results import Absent as Absent
-from simkernel.otp.results import Continue as Continue
-from simkernel.otp.results import Hibernate as Hibernate
-from simkernel.otp.results import Ignore as Ignore
-from simkernel.otp.results import NoReply as NoReply
-from simkernel.otp.results import Ok as Ok
-from simkernel.otp.results import Reply as Reply
-from simkernel.otp.results import Stop as Stop
-from simkernel.otp.results import is_then
-from simkernel.terms import ErlangError, Exit, Pid, Throw, equal, freeze, reason_of, thaw
+from simkernel.otp.of_class import OfClass
+from simkernel.otp.results import (
+    Absent,
+    Continue,
+    Hibernate,
+    Ignore,
+    NoReply,
+    Ok,
+    Reply,
+    Stop,
+    is_then,
+)
+from simkernel.terms import ErlangError, Exit, Pid, Throw, freeze, reason_of, thaw
+
+__all__ = [
+    "Continue", "GenServer", "Hibernate", "Ignore", "NoReply", "Ok", "Reply", "Server", "Stop",
+]  # fmt: skip
 
 CALLBACKS = ("init", "handle_call", "handle_cast", "handle_info", "handle_continue")
 _AT_REST = Rest()
-
-
-class OfClass:
-    """A function that takes a class first; read off a subclass, it is given that class.
-
-    So `GenServer.start_link(Counter, 0)` and `Counter.start_link(0)` are the same call.
-    """
-
-    __slots__ = ("function", "home")
-
-    def __init__(self, function: Callable[..., Any]):
-        self.function = function
-        self.home: Any = None
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.home = owner
-
-    def __get__(self, instance: Any, owner: type) -> Callable[..., Any]:
-        if owner is self.home:
-            return self.function
-
-        def bound(*args: Any, **options: Any) -> Any:
-            return self.function(owner, *args, **options)
-
-        return bound
 
 
 @routine
@@ -84,7 +66,7 @@ class GenServer:
     def __init_subclass__(cls, **options: Any) -> None:
         """Read the class: its child spec's options, and whether a clause forgets its return."""
         super().__init_subclass__()
-        cls.child_options = {**cls.child_options, **options}
+        cls.child_options = options_of_class(cls, options)
         check_callbacks(cls, CALLBACKS)
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
@@ -126,11 +108,9 @@ class GenServer:
     @classmethod
     def child_spec(cls, argument: Any) -> ChildSpec:
         """Give the spec of a child: this class, started with `argument` (rule 15.48)."""
-        return ChildSpec(**{
-            "id": cls,
-            "start": (cls, "start_link", (argument,)),
-            **cls.child_options,
-        })
+        return ChildSpec(
+            **{"id": cls, "start": (cls, "start_link", (argument,)), **cls.child_options}
+        )
 
     # --- Default callbacks, which say what is missing --------------------------------------------
 
@@ -194,12 +174,10 @@ class Module:
 
 def module_of(cls: Any) -> Module:
     """Give the callbacks of a class."""
-    found = cls.__dict__.get("_callbacks")
+    found: Module | None = cls.__dict__.get("_callbacks")
     if found is None:
         found = cls._callbacks = Module(cls)
     return found
-
-
 
 
 class Server(gen.Behaviour):
@@ -236,8 +214,7 @@ class Server(gen.Behaviour):
                 reason = illegal(found.init, result)
                 await starter.fail(("error", reason), reason)
         starter.succeed()
-        if context.machine.listening:
-            note("initialised", module=module)
+        note("initialised", module=module)
         return await self.rest(then)
 
     # --- The loop --------------------------------------------------------------------------------
@@ -273,10 +250,9 @@ class Server(gen.Behaviour):
                 return _AT_REST
             if kind is int:
                 self.after = then
-                if context.machine.listening:
-                    note("timeout set", ms=then)
+                note("timeout set", ms=then)
                 return Rest(then)
-            if kind is Continue or kind is tuple and then[0] == "continue":
+            if kind is Continue or (kind is tuple and then[0] == "continue"):
                 then = await self.run(self.module.handle_continue, (then[-1],))
                 continue
             # A server at rest has no stack to drop, so that hibernation is a rest like any other.
@@ -288,9 +264,10 @@ class Server(gen.Behaviour):
         """Run a callback and do what it says; gives what is to follow the new state."""
         state = self.state
         machine = context.machine
-        if machine.listening:
+        if machine is not None and machine.listening:
             note("callback", module=self.module.cls, callback=callback.__name__, argument=args[0])
-        before = freeze(state, "state") if machine.checking else None
+        checking = machine is not None and machine.checking
+        before = freeze(state, "state") if checking else None
         try:
             result = callback(*args, state)
             if type(result) is CoroutineType:
@@ -302,7 +279,7 @@ class Server(gen.Behaviour):
             if self.module.terminates:
                 await gen.next_step()
             await self.end(reason)
-        if machine.checking and not in_place.is_checked(state, before):
+        if checking and not in_place.is_checked(state, before):
             in_place.report(callback, before, state)
         kind = type(result)
         if kind is Reply and caller is not None:
@@ -351,8 +328,7 @@ class Server(gen.Behaviour):
         """Run `terminate`, then send the answer that is due, then exit (rules 15.33 to 15.43)."""
         module = self.module
         if module.terminates:
-            if context.machine.listening:
-                note("callback", module=module.cls, callback="terminate", argument=reason)
+            note("callback", module=module.cls, callback="terminate", argument=reason)
             try:
                 await gen.result_of(module.terminate(reason, self.state))
             except Throw:

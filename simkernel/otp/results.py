@@ -64,9 +64,7 @@ class Stop(_Stop):
 
     __slots__ = ()
 
-    def __new__(
-        cls, reason: Any, *rest: Any, reply: Any = Absent, state: Any = Absent
-    ) -> Stop:
+    def __new__(cls, reason: Any, *rest: Any, reply: Any = Absent, state: Any = Absent) -> Stop:
         """Sort the arguments, of which those in the middle may be missing."""
         if len(rest) == 2 and reply is Absent and state is Absent:
             reply, state = rest
