@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import CoroutineType
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from simkernel.errors import UsageError
 from simkernel.kernel.awaited import Awaited, Rest, context, routine
@@ -114,37 +114,47 @@ class GenServer:
 
     # --- Default callbacks, which say what is missing --------------------------------------------
 
-    def init(self, argument: Any) -> Any:
-        """Take the argument as the state."""
-        return Ok(argument)
+    if TYPE_CHECKING:
+        # A subclass may define each as `def` or `async def`, with the types that it likes.
+        init: Any
+        handle_call: Any
+        handle_cast: Any
+        handle_info: Any
+        handle_continue: Any
+        terminate: Any
+    else:
 
-    async def handle_call(self, request: Any, caller: gen.Caller, state: Any) -> Any:
-        """Crash: nobody expected a call (rule 15.45)."""
-        raise RuntimeError(
-            f"attempted to call GenServer {await _shown_name()} "
-            "but no handle_call/3 clause was provided"
-        )
+        def init(self, argument: Any) -> Any:
+            """Take the argument as the state."""
+            return Ok(argument)
 
-    async def handle_cast(self, request: Any, state: Any) -> Any:
-        """Crash: nobody expected a cast."""
-        raise RuntimeError(
-            f"attempted to cast GenServer {await _shown_name()} "
-            "but no handle_cast/2 clause was provided"
-        )
+        async def handle_call(self, request: Any, caller: gen.Caller, state: Any) -> Any:
+            """Crash: nobody expected a call (rule 15.45)."""
+            raise RuntimeError(
+                f"attempted to call GenServer {await _shown_name()} "
+                "but no handle_call/3 clause was provided"
+            )
 
-    def handle_info(self, message: Any, state: Any) -> Any:
-        """Log and drop it (rule 15.46)."""
-        text = "received unexpected message in handle_info/2"
-        note("log", level="error", text=text, message=message)
-        return NoReply(state)
+        async def handle_cast(self, request: Any, state: Any) -> Any:
+            """Crash: nobody expected a cast."""
+            raise RuntimeError(
+                f"attempted to cast GenServer {await _shown_name()} "
+                "but no handle_cast/2 clause was provided"
+            )
 
-    def handle_continue(self, argument: Any, state: Any) -> Any:
-        """Crash: the class asked for a continue and has none."""
-        raise ErlangError("undef")
+        def handle_info(self, message: Any, state: Any) -> Any:
+            """Log and drop it (rule 15.46)."""
+            text = "received unexpected message in handle_info/2"
+            note("log", level="error", text=text, message=message)
+            return NoReply(state)
 
-    def terminate(self, reason: Any, state: Any) -> Any:
-        """Clean nothing up."""
-        return "ok"
+        def handle_continue(self, argument: Any, state: Any) -> Any:
+            """Crash: the class asked for a continue and has none."""
+            raise ErlangError("undef")
+
+        def terminate(self, reason: Any, state: Any) -> Any:
+            """Clean nothing up."""
+            return "ok"
 
 
 async def _shown_name() -> str:
