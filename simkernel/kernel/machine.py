@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from simkernel.errors import SimkernelError, UsageError
 from simkernel.kernel import codes
+from simkernel.kernel.awaited import context
 from simkernel.kernel.channels import Channel, arrive, travel
 from simkernel.kernel.clock import Clock, ConcreteClock
 from simkernel.kernel.information import reads_queue
@@ -59,6 +60,8 @@ class Machine:
     ):
         if network not in ("node", "cluster"):
             raise UsageError(f"{network!r} is no network", hint="Use 'node' or 'cluster'.")
+        # A run that ended with a user's mistake leaves it there.
+        context.unawaited = None
         self.cluster = network == "cluster"
         self.clock: Clock = clock if clock is not None else ConcreteClock()
         self.clock.attach(self)
