@@ -28,7 +28,7 @@ OF_THE_QUEUE = frozenset({"message_queue_len", "messages"})
 def information(m: Machine, p: Process, keys: Any) -> Any:
     """Give (key, value) for one key, a list of pairs for several, in the order asked."""
     if isinstance(keys, str):
-        return (keys, _value(m, p, keys))
+        return freeze((keys, _value(m, p, keys)))
     return freeze([(key, _value(m, p, key)) for key in keys])
 
 
