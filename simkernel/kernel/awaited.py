@@ -173,6 +173,8 @@ class Operation(Awaited[T]):
     """An awaited effect: the last of its step, with a result that resumes the body."""
 
     __slots__ = ("effect", "name")
+    patterns = None  # takes no message
+    idle = False
 
     def __init__(self, name: str, effect: tuple[Any, ...]):
         self.name = name
