@@ -2,7 +2,7 @@
 
 The counter is a process. It can be asked (`get`, a call) and told (`increment`, a cast), and nobody
 else can touch the number: whoever wants to add sends a message, and the counter takes one message
-after the other. So no increment is lost, however the clients' messages cross. It has a `tick` of its
+after the other. So no increment is lost, however their messages cross. It has a `tick` of its
 own, too: a message that it sends itself again and again, a second apart, while clients come and go.
 
 The clients increment and then ask. What each is told may differ from run to run: the others' casts
