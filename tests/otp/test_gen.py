@@ -91,7 +91,11 @@ def test_who_loses_the_race_for_a_name_answers_already_started_and_ends_normally
         reason = ended[2] if type(ended) is tuple else None
         return mine[0], other[0], reason
 
-    assert outcomes(main) == {("ok", "error", None), ("error", "ok", "normal"), ("error", "ok", None)}
+    assert outcomes(main) == {
+        ("ok", "error", None),
+        ("error", "ok", "normal"),
+        ("error", "ok", None),
+    }
 
 
 @pytest.mark.rule("14.3")
@@ -217,7 +221,7 @@ def test_a_start_that_fails_with_normal_does_not_harm_a_linked_starter() -> None
     "init",
     [
         pytest.param(lambda: Stop("normal"), id="stop"),
-        pytest.param(lambda: Ignore(), id="ignore"),
+        pytest.param(Ignore, id="ignore"),
     ],
 )
 def test_the_name_is_free_when_a_failed_start_is_acknowledged(init: Any) -> None:
