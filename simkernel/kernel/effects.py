@@ -175,6 +175,15 @@ def send(dest: Any, message: Any) -> Awaited[Any]:
     return given
 
 
+def cast_name(name: str, message: Any) -> None:
+    """Send `message` to whoever holds `name` when this happens; to nobody it is lost.
+
+    Unlike `send` to a name it cannot fail, so it is a plain call (rule 15.58).
+    """
+    running("cast_name()")
+    context.outbox.append((codes.CAST_NAME, name, freeze(message)))
+
+
 def exit(pid: Pid, reason: Any) -> bool:
     """Send an exit signal (Elixir's `Process.exit/2`); always True (rule 4.15)."""
     running("exit()")

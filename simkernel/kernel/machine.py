@@ -62,6 +62,8 @@ class Machine:
     ):
         if network not in ("node", "cluster"):
             raise UsageError(f"{network!r} is no network", hint="Use 'node' or 'cluster'.")
+        # A run that ended with a user's mistake leaves it there.
+        context.unawaited = None
         self.cluster = network == "cluster"
         self.clock: Clock = clock if clock is not None else ConcreteClock()
         self.clock.attach(self)

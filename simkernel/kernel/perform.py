@@ -138,6 +138,15 @@ def log(m: Machine, p: Process, e: Effect) -> None:
     m.logged.append(e[1])
 
 
+def cast_name(m: Machine, p: Process, e: Effect) -> None:
+    """Look the name up and send; nobody there is no error (rule 15.58)."""
+    _, name, message = e
+    pid = m.names.get(name)
+    if pid is not None:
+        p.sent += 1
+        m.deliver(p.pid, pid, (codes.S_MESSAGE, p.pid, p.sent, message, None))
+
+
 # --- Operations ----------------------------------------------------------------------------------
 
 
@@ -301,6 +310,6 @@ def unused(m: Machine, p: Process, e: Effect) -> Any:
 # By effect number: `choose`, `earlier`, `hibernate`, `enter` and `end` belong to the machine.
 PERFORM = (
     send, exit, monitor, unlink, demonitor, flag, spawn, timer, alias, log,
-    send_name, link, register, unregister, whereis, alive, info, demonitor_now,
+    cast_name, send_name, link, register, unregister, whereis, alive, info, demonitor_now,
     unalias, cancel, read, unused, work, unused, table, unused, list_processes,
 )  # fmt: skip
