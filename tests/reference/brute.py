@@ -28,19 +28,22 @@ class Rules:
     """Choose between the readings of the documents.
 
     `observing`: operations before which all that has arrived is handled ("timeout", "exit_self", "end",
-    "len", "trap_off", "demonitor", "unlink", "link"). `lazy_monitor`: on a node, a monitor may leave
-    as late as just before the next signal of the same process.
+    "len", "trap_off", "demonitor", "unlink", "link"); an exit/2 to oneself that is not among them is a
+    signal in one's own queue, and unless it is trapped, nothing else is done until it is handled.
+    `lazy_monitor`: on a node, a monitor may leave as late as just before the next signal of the
+    same process.
     """
 
     observing: frozenset[str]
     lazy_monitor: bool
 
 
-VM: Final = Rules(frozenset({"timeout", "exit_self"}), lazy_monitor=True)
-EAGER: Final = Rules(VM.observing, lazy_monitor=False)
-LESSONS: Final = Rules(
-    VM.observing | {"end", "len", "trap_off", "demonitor", "unlink", "link"}, lazy_monitor=False
+RULE_7: Final = frozenset(
+    {"timeout", "exit_self", "end", "len", "trap_off", "demonitor", "unlink", "link"}
 )
+VM: Final = Rules(frozenset({"timeout"}), lazy_monitor=True)
+PROMPT: Final = Rules(VM.observing, lazy_monitor=False)
+LESSONS: Final = Rules(RULE_7, lazy_monitor=False)
 
 
 class Proc(NamedTuple):
@@ -54,7 +57,7 @@ class Proc(NamedTuple):
     watchers: frozenset[tuple[int, str, Any]] = frozenset()
     watching: frozenset[tuple[str, int]] = frozenset()
     held: tuple[int, Signal] | None = None  # a monitor signal that has not left yet
-    asking: bool = False
+    asking: bool = False  # waits for an answer, or for its own exit signal
     log: tuple[Any, ...] | None = ()
     fresh: bool = False  # the last observation is not surely on record yet
     reason: str | None = None
@@ -245,7 +248,8 @@ class Model:
         if p.trap:
             message = ("EXIT", self.letters[src], reason)
             return [_put(state, who, p._replace(box=(*p.box, message)))]
-        return [state] if reason == "normal" else self._die(state, who, reason)
+        harmless = reason == "normal" and src != who
+        return [state] if harmless else self._die(state, who, reason)
 
     # -- the end of a process --------------------------------------------------------------------
 
@@ -306,12 +310,11 @@ class Model:
         return [self._deliver(self._next(state, who), who, self.at[target], signal)]
 
     def _exit_self(self, state: State, who: int, _: str, reason: str) -> list[State]:
-        state = self._next(state, who)
-        p = state.procs[who]
-        if p.trap and reason != "kill":
-            message = ("EXIT", self.letters[who], reason)
-            return [_put(state, who, p._replace(box=(*p.box, message)))]
-        return self._die(state, who, "killed" if reason == "kill" else reason)
+        signal, p = ("exit", who, reason, False), state.procs[who]
+        if "exit_self" in self.rules.observing:
+            return self._handle_exit(self._next(state, who), who, *signal[1:])
+        lethal = reason == "kill" or not p.trap
+        return [self._arrive(self._next(state, who, asking=lethal), who, signal)]
 
     def _end(self, state: State, who: int, reason: str) -> list[State]:
         return self._die(state, who, reason, own=True)
@@ -339,7 +342,7 @@ class Model:
         peer = dict(state.names).get(target) if named else self.at[target]
         thing = (target, "nonode") if named else target
         if peer == who:
-            return [self._next(state, who, watching=p.watching | {(label, who)})]
+            return [self._next(state, who)]
         watching = p.watching | {(label, -1 if peer is None else peer)}
         if peer is None:
             state = self._next(state, who, watching=watching)
@@ -358,7 +361,7 @@ class Model:
         seen = bool(gone) if "info" in mode else NOTHING
         state = self._next(state, who, seen, watching=p.watching - set(gone), box=box)
         for _, peer in gone:
-            if peer not in (who, -1):
+            if peer != -1:
                 state = self._deliver(state, who, peer, ("demonitor", who, label))
         return [state]
 
