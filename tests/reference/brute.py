@@ -4,8 +4,8 @@ Each effect, each arrival (cluster), each handling of a signal, each end of a pr
 signal and each timer is an event of its own. A state is an immutable value, `successors` gives
 what can come next, and `explore` visits every state.
 
-Rules are a value, because the documents and the real VM differ in what makes a process handle all that has
-arrived (see FINDINGS.md): `LESSONS` is rule 7 of the kernel lessons, `VM` is what was seen.
+Rules are a value, because the documents and the real VM differ in what makes a process handle all
+that has arrived (see FINDINGS.md): `LESSONS` is rule 7 of the kernel lessons, `VM` what was seen.
 """
 
 from __future__ import annotations
@@ -27,11 +27,10 @@ Message = Any
 class Rules:
     """Choose between the readings of the documents.
 
-    `observing`: operations before which all that has arrived is handled ("timeout", "exit_self", "end",
-    "len", "trap_off", "demonitor", "unlink", "link"); an exit/2 to oneself that is not among them is a
-    signal in one's own queue, and unless it is trapped, nothing else is done until it is handled.
-    `lazy_monitor`: on a node, a monitor may leave as late as just before the next signal of the
-    same process.
+    `observing`: operations before which all that has arrived is handled (those of `RULE_7`); an
+    exit/2 to oneself that is not among them is a signal in one's own queue, and unless it is
+    trapped, nothing else is done until it is handled. `lazy_monitor`: on a node, a monitor may
+    leave as late as just before the next signal of the same process.
     """
 
     observing: frozenset[str]
@@ -74,7 +73,9 @@ class State(NamedTuple):
 
 Move = tuple[State, Guard | None]
 NOTHING: Final = object()
-SENDING: Final = frozenset({"send", "exit", "link", "unlink", "monitor", "demonitor", "alive", "end"})
+SENDING: Final = frozenset(
+    {"send", "exit", "link", "unlink", "monitor", "demonitor", "alive", "end"}
+)
 ANSWERED: Final = frozenset({"link", "monitor", "ask"})
 
 
@@ -85,9 +86,9 @@ class TooManyStates(Exception):
 class Model:
     """Give the transition system of one program on one network under one set of rules.
 
-    `record` says how the log of a process gets out: "each" (after each observation, as an event of its
-    own: the last one may be lost when a signal ends the process) or "end" (all at once, after the
-    last operation: logs of others are None).
+    `record` says how the log of a process gets out: "each" (after each observation, as an event of
+    its own: the last one may be lost when a signal ends the process) or "end" (all at once, after
+    the last operation: logs of others are None).
     """
 
     def __init__(
@@ -254,7 +255,7 @@ class Model:
     # -- the end of a process --------------------------------------------------------------------
 
     def _die(self, state: State, who: int, reason: str, own: bool = False) -> list[State]:
-        """End a process at once: dead, its name free, its table and timers gone; nobody told yet."""
+        """End a process: dead, its name free, its table and timers gone; nobody told yet."""
         p = state.procs[who]
         state = state._replace(
             names=tuple(n for n in state.names if n[1] != who),
@@ -275,7 +276,7 @@ class Model:
         return [p.log, p.log[:-1]] if p.fresh and p.log else [p.log]
 
     def _farewell(self, state: State, who: int) -> list[State]:
-        """Tell links, then monitors, then those whose requests were never handled: one at a time."""
+        """Tell links, then monitors, then those with unhandled requests: one at a time."""
         p = state.procs[who]
         if p.links:
             told = ((p._replace(links=p.links - {peer}), peer) for peer in sorted(p.links))
@@ -444,8 +445,8 @@ class Model:
         self, before: State, state: State, guard: Guard | None, start: bool = False
     ) -> State | None:
         """Check that real time allows this event now, and carry the clocks over it."""
-        live = {("timer", *t[:2]): t[4] for t in state.timers}
-        fresh = {("timer", *t[:2]) for t in state.timers if t not in before.timers}
+        live: dict[zones.Name, int] = {("timer", *t[:2]): t[4] for t in state.timers}
+        fresh: set[zones.Name] = {("timer", *t[:2]) for t in state.timers if t not in before.timers}
         for who, p in enumerate(state.procs):
             op = self._op(p, who)
             if p.reason is None and op[0] == "recv" and op[2]:
@@ -523,17 +524,23 @@ def outcomes(
 
 
 def runs(
-    program: Program, network: str = "node", rules: Rules = VM, record: str = "each"
-) -> tuple[int, frozenset[Outcome]]:
-    """Count the runs of `program`, without remembering states: only for the smallest ones."""
-    model = Model(program, network, rules, record)
-    count, found = 0, set()
+    program: Program, network: str = "node", rules: Rules = VM, limit: int = 10_000_000
+) -> tuple[int | None, frozenset[Outcome]]:
+    """Count the runs of `program`, without remembering states: only for the smallest ones.
+
+    The count is None when the search was cut short after `limit` events.
+    """
+    model = Model(program, network, rules)
+    count = 0
+    found: set[Outcome] = set()
     stack = [model.initial()]
-    while stack:
+    for _ in range(limit):
+        if not stack:
+            return count, frozenset(found)
         state = stack.pop()
         following = model.successors(state)
         stack.extend(following)
         if not following:
             count += 1
             found.add(model.outcome(state))
-    return count, frozenset(found)
+    return None, frozenset(found)

@@ -41,7 +41,7 @@ REASONS = ("kill", "x", "y", "normal")
 KINDS = {
     "send": 8, "recv": 9, "send_name": 2, "exit": 4, "end": 1, "link": 4, "unlink": 2, "monitor": 4,
     "demonitor": 2, "trap": 3, "register": 2, "unregister": 1, "whereis": 2, "alive": 2, "len": 2,
-    "insert": 2, "lookup": 2, "insert_new": 1, "delete": 1, "send_after": 2, "cancel": 1,
+    "insert": 2, "lookup": 2, "insert_new": 1, "delete": 1, "send_after": 3, "cancel": 2,
 }  # fmt: skip
 TIMED = frozenset({"send_after", "cancel"})
 
@@ -81,7 +81,9 @@ class _Writer:
                 return [self.receive()]
             case "exit":
                 target = self.other()
-                return [kill(target) if draw.random() < 0.4 else exit_(target, draw.choice(REASONS))]
+                return [
+                    kill(target) if draw.random() < 0.4 else exit_(target, draw.choice(REASONS))
+                ]
             case "end":
                 return [end(draw.choice(REASONS))]
             case "trap":

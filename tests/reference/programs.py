@@ -1,7 +1,7 @@
 """A small language for concurrent programs of two to five processes.
 
 A program is straight-line code for each process. Every process exists, and knows the pid of every
-other, before the first operation of any of them runs; one public table, owned by `main`, exists too.
+other, before the first operation of any of them runs; so does one public table, owned by `main`.
 Processes are named by a letter (or `main`), registered names are any other word.
 
 An operation that can observe something, or fail, leaves one entry in the log of its process:

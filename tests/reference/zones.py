@@ -2,8 +2,8 @@
 
 A clock starts at 0 when a timer is set, or when a process enters a receive with a time-out. A zone
 is the set of clock values that some assignment of times gives, as upper bounds on differences
-(`bounds[i][j]` bounds clock i - clock j, clock 0 being the constant zero), always after any delay that
-the pending timers leave room for. Events take as long as they like; only timers are punctual.
+(`bounds[i][j]` bounds clock i - clock j, clock 0 being the constant zero), always after any delay
+that the pending timers leave room for. Events take as long as they like; only timers are punctual.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 -module(interp).
 -export([main/1]).
 
--define(LANES, 8).
+-define(LANES, 32).
 
 main([In, Out]) ->
     %% A process that waits for the code server looks stuck: load all that a program uses first.
