@@ -31,6 +31,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "alias": ("ref", "mode"),
     "log": ("m",),
     "send_name": ("to", "m"),
+    "cast_name": ("to", "m"),
     "link": ("of",),
     "register": ("of", "name"),
     "unregister": ("name",),
