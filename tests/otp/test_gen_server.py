@@ -151,7 +151,9 @@ def test_a_throw_in_init_counts_as_returned() -> None:
 
 
 @pytest.mark.rule("15.8", "15.40")
-@pytest.mark.parametrize("result", [7, ("ok",), NoReply(1), Ok(1, -1), Stop("a", "b")])
+@pytest.mark.parametrize(
+    "result", [7, ("ok",), NoReply(1), Ok(1, -1), Ok("ok", -1), Stop("a", "b")]
+)
 def test_anything_else_from_init_is_a_bad_return_value(result: Any) -> None:
     bad = ("bad_return_value", result)
     assert after_start(lambda: result) == (("error", bad), bad, [])
@@ -332,6 +334,7 @@ def test_a_throw_counts_as_returned() -> None:
         7, Ok(1), Reply("a", 1), ("reply", "a", 1), NoReply(1, -1), NoReply(1, 1.5),
         NoReply(1, True),
         ("noreply", 1, -1), ("noreply",), Stop("a"), Stop("a", "b", 1), ("stop", "a", "b", 1),
+        NoReply("noreply", -1),
         NoReply(1, "soon"), NoReply(1, ("continue",)),
     ],
 )  # fmt: skip
