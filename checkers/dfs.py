@@ -83,6 +83,7 @@ def outcomes(
     ("exit", reason). Values that Python cannot hash are given by their text.
     """
     m = Machine(main, args, network=network, clock=SymbolicClock(), snapshots=True)
+    m.checking = True
     found = set()
     for _ in Dfs(m, merge=merge).leaves():
         found.add(_hashable(_outcome(m)))
