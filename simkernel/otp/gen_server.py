@@ -336,7 +336,7 @@ class Server(gen.Behaviour):
             result = thrown.value
         except BaseException as error:
             await self.failed(error)
-        if checking and not in_place.is_checked(state, before):
+        if checking and not in_place.is_unchanged(state, before):
             in_place.report(callback, before, state)
         return await self.decide(callback, result, caller)
 
@@ -441,9 +441,15 @@ class Server(gen.Behaviour):
         """Let a function replace the state; one that fails leaves it."""
         try:
             self.state = change(thaw(freeze(self.state)))
-        except BaseException as error:
-            return ("error", ("callback_failed", reason_of(error)))
-        return ("ok", self.state)
+        except Throw as thrown:
+            failure = ("throw", thrown.value)
+        except Exit as exited:
+            failure = ("exit", exited.reason)
+        except Exception as error:
+            failure = ("error", reason_of(error)[0])
+        else:
+            return ("ok", self.state)
+        return ("error", ("callback_failed", ("gen_server", "system_replace_state"), failure))
 
     # --- Snapshots -------------------------------------------------------------------------------
 

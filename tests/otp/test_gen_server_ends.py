@@ -284,12 +284,14 @@ def test_a_suspended_server_obeys_its_parent() -> None:
 def test_a_replacement_that_fails_leaves_the_state() -> None:
     async def main() -> Any:
         pid = await started(Told, 7)
-        try:
-            await sys.replace_state(pid, raising(Exit("no")))
-        except ErlangError as error:
-            return error.reason, await sys.get_state(pid)
+        failed = [
+            await sys.replace_state(pid, raising(error))
+            for error in (Exit("no"), Throw(1), ValueError("no"))
+        ]
+        return [(error, why[2]) for error, why in failed], await sys.get_state(pid)
 
-    assert run(main) == (("callback_failed", "no"), 7)
+    failures = [("exit", "no"), ("throw", 1), ("error", Raised("ValueError", "no"))]
+    assert run(main) == ([("error", failure) for failure in failures], 7)
 
 
 def test_a_system_message_to_nobody_exits_with_the_function() -> None:

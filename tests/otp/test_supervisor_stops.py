@@ -348,3 +348,13 @@ def test_count_children_counts_specs_and_the_living() -> None:
         return await Supervisor.count_children(sup)
 
     assert run(main) == {"specs": 3, "active": 2, "supervisors": 1, "workers": 2}
+
+
+def test_an_unknown_request_is_a_function_clause() -> None:
+    async def main() -> Any:
+        process_flag("trap_exit", True)
+        sup = await supervised(child("a", Trapper))
+        GenServer.cast(sup, "junk")
+        return (await receive(("EXIT", sup, ANY)))[2][0]
+
+    assert (run(main), logged(main)[1][:2]) == ("function_clause", ("down", "a"))
