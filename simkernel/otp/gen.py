@@ -18,11 +18,11 @@ from simkernel.kernel.effects import (
     exit,
     monitor,
     note,
-    put,
     receive,
     register,
     self_,
     send,
+    share_dictionary,
     spawn_link,
     spawn_monitor,
     unlink,
@@ -30,7 +30,7 @@ from simkernel.kernel.effects import (
     whereis,
 )
 from simkernel.kernel.patterns import ANY, TIMEOUT, Pattern
-from simkernel.terms import ArgumentError, ErlangError, Exit, Pid, Ref, equal
+from simkernel.terms import ArgumentError, ErlangError, Exit, Map, Pid, Ref, equal
 
 CALL_TIMEOUT_MS = 5_000
 CALL, CAST, SYSTEM, ACK = "$gen_call", "$gen_cast", "system", "ack"
@@ -126,10 +126,12 @@ async def start(
         if holder is not None:
             return ("error", ("already_started", holder))
     ref = None
+    # No argument more than needed: a process keeps them for life.
+    args = (module, argument, self_())
     if linked:
-        pid = spawn_link(body, module, argument, name, self_(), True)
+        pid = spawn_link(body, *args) if name is None else spawn_link(body, *args, name)
     else:
-        pid, ref = spawn_monitor(body, module, argument, name, self_(), False)
+        pid, ref = spawn_monitor(body, *args, name, False)
     message = await waiting(Receive((Acknowledged(pid),), timeout, why=("start", module)))
     if message is TIMEOUT:
         await abandon(pid, ref)
@@ -159,6 +161,19 @@ async def abandon(pid: Pid, ref: Ref | None) -> None:
 
 
 # --- The body of a behaviour ---------------------------------------------------------------------
+
+
+# The last dictionary that was made: processes that are started in a row mostly share it.
+_last: list[Any] = [None, None, None]
+
+
+def _dictionary(lineage: tuple[Any, ...], module: Any) -> Map:
+    """Give the keys that OTP's tools look for (rule 14.6)."""
+    if _last[0] is not lineage or _last[1] is not module:
+        made = Map({"$ancestors": lineage, "$initial_call": (module, "init", 1)})
+        _last[:] = lineage, module, made
+    found: Map = _last[2]
+    return found
 
 
 class Starter(NamedTuple):
@@ -191,7 +206,9 @@ class Behaviour:
     parent: Pid
     task: Any
 
-    def __init__(self, module: Any, argument: Any, name: Any, starter: Pid, linked: bool):
+    def __init__(
+        self, module: Any, argument: Any, starter: Pid, name: Any = None, linked: bool = True
+    ):
         # As in OTP a server started without a link counts as its own parent: of an EXIT signal
         # that it sends to itself it terminates (tried on OTP 25).
         self.parent = starter if linked else self_()
@@ -224,8 +241,7 @@ class Behaviour:
 
     async def boot(self, module: Any, argument: Any, name: Any, starter: Pid) -> Any:
         """Take the name, then run `init`."""
-        put("$ancestors", ancestors())
-        put("$initial_call", (module, "init", 1))
+        share_dictionary(_dictionary(ancestors(), module))
         if name is not None and not await named(name):
             holder = await located(name)
             acknowledge(starter, ("error", ("already_started", holder or "undefined")))
