@@ -38,6 +38,7 @@ class _Progress:
     clock_reads: frozenset[str] = frozenset()
     best: Counterexample | None = None
     hung: bool = False
+    seconds: float = 0.0
 
     def judge(self, m: Machine, ended: str, expect: tuple[str, ...], settings: Settings) -> None:
         """Note what a run that has ended shows; keep the shortest run with findings."""
@@ -73,14 +74,19 @@ def check(
     search = _walks if strategy == "walk" else _dfs
     state = _Progress()
     situations = None
+
+    def spent() -> float:
+        state.seconds = elapsed()
+        return state.seconds
+
     try:
-        situations = search(spec, parameters, network, budget, seed, elapsed, progress, state)
+        situations = search(spec, parameters, network, budget, seed, spent, progress, state)
     except KeyboardInterrupt:
         state.cut = "interrupted"
     except StepTooLong as hung:
         state.cut = f"{hung.where}: a step ran on without ever waiting"
         state.hung = True
-    return _verdict(spec, strategy, network, state, situations, elapsed())
+    return _verdict(spec, strategy, network, state, situations)
 
 
 def _walks(
@@ -157,12 +163,7 @@ def _cut(
 
 
 def _verdict(
-    spec: Spec,
-    strategy: str,
-    network: str,
-    state: _Progress,
-    situations: int | None,
-    seconds: float,
+    spec: Spec, strategy: str, network: str, state: _Progress, situations: int | None
 ) -> Verdict:
     complete = strategy == "dfs" and not state.cut and not state.budget_hits
     notes = []
@@ -190,7 +191,7 @@ def _verdict(
         runs=state.runs,
         transitions=state.transitions,
         situations=situations,
-        seconds=seconds,
+        seconds=state.seconds,
         why_stopped=state.cut,
     )
     return Verdict(spec.name, word, searched, complete, state.best, tuple(notes))

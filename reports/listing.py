@@ -84,6 +84,7 @@ _WORDS: dict[str, Any] = {
     "start": lambda e: f"○ starts {e['run']}",
     "send": lambda e: f"→ {e['to']}  {e['m']}",
     "send_name": lambda e: f"→ {e['to']}  {e['m']}",
+    "cast_name": lambda e: f"→ {e['to']}  {e['m']}",
     "take": lambda e: f"● takes {e['m']}" if e["m"] is not None else "● wakes up",
     "timeout": lambda e: "⧗ receive times out",
     "expire": lambda e: "⧗ the time of its receive is over",

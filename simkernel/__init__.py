@@ -24,10 +24,11 @@ _NAMES = {
     "simkernel.errors": "ArgumentError ErlangError Exit Throw",
     "simkernel.terms": "Map Pid Raised Ref Stack",
     "simkernel.kernel.effects": (
-        "again alias alive between cancel_timer choose demonitor earlier erase exit get get_keys "
-        "hibernate link log monitor now process_flag process_info put read_timer receive register "
-        "self_ send send_after send_interval spawn spawn_link spawn_monitor start_timer unalias "
-        "unlink unregister whereis work"
+        "again alias alive ancestors between cancel_timer choose demonitor earlier erase exit "
+        "get get_keys hibernate link log make_ref monitor now process_flag process_info "
+        "processes put read_timer receive register self_ send send_after send_interval sleep "
+        "spawn spawn_link spawn_monitor start_timer to_ms unalias unlink unregister whereis "
+        "work"
     ),
     "simkernel.kernel.patterns": "ANY TIMEOUT Taken let pin when where",
     "simkernel.kernel.machine": "Machine",
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from simkernel.kernel.effects import again as again
     from simkernel.kernel.effects import alias as alias
     from simkernel.kernel.effects import alive as alive
+    from simkernel.kernel.effects import ancestors as ancestors
     from simkernel.kernel.effects import between as between
     from simkernel.kernel.effects import cancel_timer as cancel_timer
     from simkernel.kernel.effects import choose as choose
@@ -63,10 +65,12 @@ if TYPE_CHECKING:
     from simkernel.kernel.effects import hibernate as hibernate
     from simkernel.kernel.effects import link as link
     from simkernel.kernel.effects import log as log
+    from simkernel.kernel.effects import make_ref as make_ref
     from simkernel.kernel.effects import monitor as monitor
     from simkernel.kernel.effects import now as now
     from simkernel.kernel.effects import process_flag as process_flag
     from simkernel.kernel.effects import process_info as process_info
+    from simkernel.kernel.effects import processes as processes
     from simkernel.kernel.effects import put as put
     from simkernel.kernel.effects import read_timer as read_timer
     from simkernel.kernel.effects import receive as receive
@@ -75,10 +79,12 @@ if TYPE_CHECKING:
     from simkernel.kernel.effects import send as send
     from simkernel.kernel.effects import send_after as send_after
     from simkernel.kernel.effects import send_interval as send_interval
+    from simkernel.kernel.effects import sleep as sleep
     from simkernel.kernel.effects import spawn as spawn
     from simkernel.kernel.effects import spawn_link as spawn_link
     from simkernel.kernel.effects import spawn_monitor as spawn_monitor
     from simkernel.kernel.effects import start_timer as start_timer
+    from simkernel.kernel.effects import to_ms as to_ms
     from simkernel.kernel.effects import unalias as unalias
     from simkernel.kernel.effects import unlink as unlink
     from simkernel.kernel.effects import unregister as unregister

@@ -94,7 +94,8 @@ def spec(
     """
 
     def declare(main: Callable[..., Any]) -> Callable[..., Any]:
-        main.__spec__ = {"horizon_ms": horizon_ms, "settle": settle, "expect": expect}  # type: ignore[attr-defined]
+        declared = {"horizon_ms": horizon_ms, "settle": settle, "expect": expect}
+        main.__spec__ = declared  # type: ignore[attr-defined]
         return main
 
     return declare
@@ -158,7 +159,7 @@ def waiting(m: Machine) -> list[Process]:
 
 
 def _idle(p: Process) -> bool:
-    return bool(getattr(p.want, "idle", False))
+    return bool(p.want is not None and p.want.idle)
 
 
 def run(m: Machine, settings: Settings) -> str:

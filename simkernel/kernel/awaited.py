@@ -89,6 +89,10 @@ class Awaited(Generic[T]):
 
     __slots__ = ()
     call = "operation"
+    # What only a receive has.
+    idle = False
+    patterns: Any = None
+    why: Any = None
 
     def __await__(self) -> Generator[Any, Any, T]:
         context.unawaited = None

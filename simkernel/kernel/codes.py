@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 # Plain effects: they cannot fail, cannot wait, and need no answer.
-SEND, EXIT, MONITOR, UNLINK, DEMONITOR, FLAG, SPAWN, TIMER, ALIAS, LOG = range(10)
+SEND, EXIT, MONITOR, UNLINK, DEMONITOR, FLAG, SPAWN, TIMER, ALIAS, LOG, CAST_NAME = range(11)
 # Operations: the last effect of a step, whose result resumes the body.
-SEND_NAME, LINK, REGISTER, UNREGISTER, WHEREIS, ALIVE, INFO, DEMONITOR_NOW = range(10, 18)
-UNALIAS, CANCEL, READ, CHOOSE, WORK, EARLIER, TABLE, HIBERNATE, PROCESSES = range(18, 27)
+SEND_NAME, LINK, REGISTER, UNREGISTER, WHEREIS, ALIVE, INFO, DEMONITOR_NOW = range(11, 19)
+UNALIAS, CANCEL, READ, CHOOSE, WORK, EARLIER, TABLE, HIBERNATE, PROCESSES = range(19, 28)
 # Ends of a step.
-ENTER, END = 27, 28
+ENTER, END = 28, 29
 # Death signals of an exiting process.
-TELL_LINK, TELL_MONITOR, REFUSE = 29, 30, 31
+TELL_LINK, TELL_MONITOR, REFUSE = 30, 31, 32
 
 EFFECTS = (
     "send", "exit", "monitor", "unlink", "demonitor", "flag", "spawn", "timer", "alias", "log",
+    "cast_name",
     "send_name", "link", "register", "unregister", "whereis", "alive", "info", "demonitor_now",
     "unalias", "cancel", "read", "choose", "work", "earlier", "table", "hibernate", "processes",
     "enter", "end", "tell_link", "tell_monitor", "refuse",

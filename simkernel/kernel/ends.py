@@ -46,12 +46,28 @@ def end(m: Machine, p: Process, reason: Any, *, killed: bool) -> None:
         return
     if m.tape:
         m.tape(("end", p.pid, reason, killed))
-    close(m, p)
-    p.status = EXITING
+    if p.body is not None:
+        close(m, p)
     p.reason = reason
     del m.processes[p.pid]
-    m.deaths.append(Death(p.pid, reason, killed, watched(m, p), tuple(p.links or ())))
-    release(m, p)
+    alone = not p.links and not p.watchers
+    m.deaths.append(
+        Death(p.pid, reason, killed, False, ())
+        if alone
+        else Death(p.pid, reason, killed, watched(m, p), tuple(p.links or ()))
+    )
+    if m.tables.by_ref or p.name is not None or p.timers or p.monitors or p.timer is not None:
+        release(m, p)
+    if alone and p.arrived is None:
+        p.effects = p.notes = None
+        p.status = DEAD
+        return
+    p.status = EXITING
+    _notify(m, p, reason)
+
+
+def _notify(m: Machine, p: Process, reason: Any) -> None:
+    """List the death signals: links before monitors, then answers to what had arrived (3.19)."""
     signals: list[Any] = [(codes.TELL_LINK, peer, reason) for peer in p.links or ()]
     for ref, (watcher, target) in (p.watchers or {}).items():
         signals.append((codes.TELL_MONITOR, watcher, ref, target, reason))
@@ -84,7 +100,7 @@ def release(m: Machine, p: Process) -> None:
         if watched is not None and watched.watchers:
             watched.watchers.pop(ref, None)
             watched.cache = None
-    p.monitors = p.timers = p.notes = None
+    p.monitors = p.timers = None
 
 
 def tell(m: Machine, p: Process, code: int, effect: tuple[Any, ...]) -> None:

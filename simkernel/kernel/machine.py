@@ -62,6 +62,8 @@ class Machine:
     ):
         if network not in ("node", "cluster"):
             raise UsageError(f"{network!r} is no network", hint="Use 'node' or 'cluster'.")
+        # A run that ended with a user's mistake leaves it there.
+        context.unawaited = None
         self.cluster = network == "cluster"
         self.clock: Clock = clock if clock is not None else ConcreteClock()
         self.clock.attach(self)
@@ -108,7 +110,7 @@ class Machine:
                 result.append(Transition("arrive", (item.sender, item.dest)))
             elif self.clock.may(item):
                 later.append(self._of_timer(item))
-        if not result and self._over():
+        if not result and self._over() and not any(t.kind == "done" for t in later):
             return []
         # A receive that would time out at once waits behind everything else, so that a process
         # that polls does not starve the others in the default schedule.
@@ -181,11 +183,18 @@ class Machine:
         return False
 
     def _over(self) -> bool:
-        """Main has returned and only timers remain."""
+        """Main has returned; what then remains are timers, if nobody is at work."""
         return self.root.status == AT_REST and not self.settle
 
+    def _at_work(self) -> bool:
+        """Tell whether a step, some work or a signal under way is only a matter of time."""
+        return any(channel.signals for channel in self.channels.values()) or any(
+            p.held or (p.timer is not None and p.timer.kind == "done")
+            for p in self.processes.values()
+        )
+
     def advance(self) -> bool:
-        if self.clock.symbolic or self._over():
+        if self.clock.symbolic or (self._over() and not self._at_work()):
             return False
         return self.clock.advance()
 
@@ -219,6 +228,8 @@ class Machine:
         if kind == "do":
             if way is not None:
                 assert p.effects is not None
+                if self.tape:
+                    self.tape(("side", who, way))
                 self.clock.take_side(p.effects[p.cursor][5], p.effects[p.cursor][4] * 1000, way)
             leave(self, p)
         elif kind == "handle":

@@ -139,6 +139,15 @@ def log(m: Machine, p: Process, e: Effect) -> None:
     m.logged.append(e[1])
 
 
+def cast_name(m: Machine, p: Process, e: Effect) -> None:
+    """Look the name up and send; nobody there is no error (rule 15.58)."""
+    _, name, message = e
+    pid = m.names.get(name)
+    if pid is not None:
+        p.sent += 1
+        m.deliver(p.pid, pid, (codes.S_MESSAGE, p.pid, p.sent, message, None))
+
+
 # --- Operations ----------------------------------------------------------------------------------
 
 
@@ -204,7 +213,7 @@ def whereis(m: Machine, p: Process, e: Effect) -> Any:
     """Look a name up."""
     if type(e[1]) is not str and e[1] is not None:
         raise ArgumentError(f"whereis() takes a name, not {e[1]!r}")
-    return m.names.get(e[1])
+    return None if e[1] is None else m.names.get(e[1])
 
 
 def alive(m: Machine, p: Process, e: Effect) -> Any:
@@ -302,6 +311,6 @@ def unused(m: Machine, p: Process, e: Effect) -> Any:
 # By effect number: `choose`, `earlier`, `hibernate`, `enter` and `end` belong to the machine.
 PERFORM = (
     send, exit, monitor, unlink, demonitor, flag, spawn, timer, alias, log,
-    send_name, link, register, unregister, whereis, alive, info, demonitor_now,
+    cast_name, send_name, link, register, unregister, whereis, alive, info, demonitor_now,
     unalias, cancel, read, unused, work, unused, table, unused, list_processes,
 )  # fmt: skip

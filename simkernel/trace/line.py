@@ -31,6 +31,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "alias": ("ref", "mode"),
     "log": ("m",),
     "send_name": ("to", "m"),
+    "cast_name": ("to", "m"),
     "link": ("of",),
     "register": ("of", "name"),
     "unregister": ("name",),
@@ -58,6 +59,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "earlier": ("way", "value"),
     "rest": (),
     "end": ("reason", "killed"),
+    "side": ("way",),
     "note": ("kind", "fields"),
 }
 
@@ -73,8 +75,11 @@ OWN_TRANSITIONS = frozenset(
 
 
 def is_transition(event: Event) -> bool:
-    """Tell whether an event is a transition of its own, or a consequence of the one before."""
-    return event[0] != "note" and not (event[0] == "end" and event[3])
+    """Tell whether an event is a transition of its own, or belongs to one beside it.
+
+    "side" goes before its transition and says which way it went.
+    """
+    return event[0] not in ("note", "side") and not (event[0] == "end" and event[3])
 
 
 def text_of(event: Event, n: int, now_us: int, name: Callable[[Pid], str] = str) -> str:
@@ -137,6 +142,6 @@ def transition_of(line: dict[str, Any]) -> Transition:
     if kind == "arrive":
         sender = line["from"]
         return Transition("arrive", (Pid.parse(sender), pid))
-    if kind in ("choose", "earlier"):
-        return Transition(kind, pid, line["way"])
+    if kind in ("choose", "earlier", "side"):
+        return Transition("do" if kind == "side" else kind, pid, line["way"])
     return Transition(kind if kind in OWN_TRANSITIONS else "do", pid)

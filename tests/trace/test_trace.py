@@ -203,3 +203,13 @@ def test_a_broken_line_in_the_middle_is_named(tmp_path):
 def test_a_missing_trace_is_a_clear_error(tmp_path):
     with pytest.raises(TraceUnreadable, match="No such file"):
         read(tmp_path / "nope.jsonl")
+
+
+def test_every_effect_has_fields_in_a_trace_and_words_in_a_listing():
+    from reports.listing import _WORDS
+    from simkernel.kernel.codes import EFFECTS
+    from simkernel.trace.line import FIELDS
+
+    assert set(EFFECTS) <= set(FIELDS)
+    shown = set(EFFECTS) - {"alias", "refuse", "read", "unalias", "hibernate", "processes"}
+    assert shown <= set(_WORDS)

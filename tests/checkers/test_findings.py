@@ -1,0 +1,246 @@
+"""The checks that need no property: what each finds, and what it leaves alone."""
+
+from typing import Any
+
+import pytest
+
+from checkers.check import Budget, check
+from checkers.findings import Finding
+from simkernel import (
+    ANY,
+    Exit,
+    alive,
+    exit,
+    process_flag,
+    receive,
+    self_,
+    send,
+    send_after,
+    send_interval,
+    spawn,
+    spawn_link,
+    spawn_monitor,
+    to_ms,
+)
+from simkernel.errors import UnknownStrategy
+from simkernel.kernel.effects import now
+from simkernel.spec import of, spec
+
+
+def verdict(main: Any, strategy: str = "dfs", **options: Any) -> Any:
+    """Check a function."""
+    budget = Budget(runs=50, seconds=1e9, effects=options.pop("effects", 500), situations=1_000)
+    return check(of(main), {}, strategy=strategy, budget=budget, **options)
+
+
+def kinds(main: Any, strategy: str = "dfs", **options: Any) -> list[str]:
+    """Give what is found, as kind and process."""
+    found = verdict(main, strategy, **options).counterexample
+    return [] if found is None else [f"{f.kind} {f.process}" for f in found.findings]
+
+
+async def crash() -> None:
+    raise ValueError("no")
+
+
+async def leaves_quietly() -> None:
+    raise Exit("shutdown")
+
+
+async def a_crash_nobody_notices() -> None:
+    spawn(crash)
+
+
+async def a_crash_that_a_monitor_sees() -> None:
+    spawn_monitor(crash)
+    await receive(("DOWN", ANY, ANY, ANY, ANY))
+
+
+async def a_crash_that_is_trapped() -> None:
+    process_flag("trap_exit", True)
+    spawn_link(crash)
+    await receive(("EXIT", ANY, ANY))
+
+
+async def a_quiet_end() -> None:
+    spawn(leaves_quietly)
+
+
+async def middle() -> None:
+    spawn_link(crash)
+    await receive(idle=True)
+
+
+async def a_crash_that_is_trapped_one_link_further() -> None:
+    process_flag("trap_exit", True)
+    spawn_link(middle)
+    await receive(("EXIT", ANY, ANY))
+
+
+async def a_crash_that_takes_main_along() -> None:
+    spawn_link(crash)
+    await receive(idle=True)
+
+
+async def a_kill_on_purpose() -> None:
+    pid = spawn(waits_idly)
+    exit(pid, "kill")
+
+
+async def waits_idly() -> None:
+    await receive(idle=True)
+
+
+async def waits() -> None:
+    await receive("go")
+
+
+async def a_process_that_waits_for_ever() -> None:
+    send(spawn(waits), "stop")
+
+
+async def a_process_that_waits_idly() -> None:
+    spawn(waits_idly)
+
+
+async def asks(pid: Any) -> None:
+    await alive(pid)
+
+
+async def a_process_that_is_answered() -> None:
+    spawn(asks, self_())
+
+
+async def waits_with_a_clock_running() -> None:
+    send_interval(10, self_(), "tick")
+    spawn(waits)
+
+
+async def one_order_only() -> Any:
+    spawn(says, self_(), "a")
+    spawn(says, self_(), "b")
+    first = await receive()
+    if first == "b":
+        raise Exit("b came first")
+    return first
+
+
+async def says(to: Any, word: str) -> None:
+    send(to, word)
+
+
+@pytest.mark.parametrize("strategy", ["walk", "dfs"])
+@pytest.mark.parametrize("network", ["node", "cluster"])
+@pytest.mark.parametrize(
+    ("main", "found"),
+    [
+        (a_crash_nobody_notices, ["crash <root.1>"]),
+        (a_crash_that_a_monitor_sees, []),
+        (a_crash_that_is_trapped, []),
+        (a_crash_that_is_trapped_one_link_further, []),
+        (a_crash_that_takes_main_along, ["crash <root.1>"]),
+        (a_quiet_end, []),
+        (a_kill_on_purpose, []),
+        (a_process_that_waits_for_ever, ["stuck <root.1>"]),
+        (a_process_that_waits_idly, []),
+        (a_process_that_is_answered, []),
+        (waits_with_a_clock_running, []),
+        (one_order_only, ["crash <root>"]),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_what_is_found(main, found, network, strategy):
+    assert kinds(main, strategy, network=network) == found
+
+
+def test_a_finding_says_what_is_waited_for_and_what_lies_in_the_mailbox():
+    found = verdict(a_process_that_waits_for_ever).counterexample.findings
+    text = "<root.1> waits for ever for 'go'; 1 other messages lie in its mailbox"
+    assert found == (Finding("stuck", "<root.1>", text),)
+
+
+def test_an_expected_finding_is_none():
+    assert kinds(spec(expect=("crash",))(a_crash_nobody_notices)) == []
+    del a_crash_nobody_notices.__spec__
+
+
+async def spins() -> None:
+    while True:
+        send(self_(), 1)
+        await receive()
+
+
+async def counts() -> None:
+    for number in range(10_000):
+        send(self_(), number)
+        await receive()
+
+
+@pytest.mark.parametrize("strategy", ["walk", "dfs"])
+def test_a_run_without_end_is_never_held(strategy):
+    got = verdict(counts, strategy)
+    assert (got.word, got.complete) == ("Inconclusive", False)
+
+
+def test_the_effect_budget_is_named():
+    assert "effect budget" in verdict(spins, "walk").searched.why_stopped
+
+
+async def reads_the_clock() -> float:
+    return to_ms(now())
+
+
+def test_a_clock_that_is_read_as_a_number_takes_completeness_away_and_is_named():
+    got = verdict(reads_the_clock)
+    assert (got.word, got.complete) == ("Inconclusive", False)
+    assert [note.rpartition("/")[2].split(":")[0] for note in got.notes] == ["test_findings.py"]
+
+
+async def returns_at_once() -> int:
+    send_after(self_(), "late", 5)
+    return 1
+
+
+def test_dfs_that_saw_everything_is_complete_and_says_how_much_it_was():
+    got = verdict(returns_at_once)
+    assert (got.word, got.complete) == ("Held", True)
+    assert got.sentence == "in every run on node, time any: 2 ends, 7 situations"
+
+
+def test_walks_are_never_complete():
+    got = verdict(returns_at_once, "walk")
+    assert (got.word, got.complete, got.searched.runs) == ("Held", False, 50)
+
+
+def test_ctrl_c_keeps_what_was_found():
+    calls = []
+
+    def elapsed() -> float:
+        calls.append(1)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return 0.0
+
+    got = verdict(a_crash_nobody_notices, "walk", elapsed=elapsed)
+    assert got.word == "Violated"
+    assert got.searched.why_stopped == "interrupted"
+
+
+def test_ctrl_c_before_anything_was_found_is_inconclusive():
+    def elapsed() -> float:
+        raise KeyboardInterrupt
+
+    assert verdict(returns_at_once, "walk", elapsed=elapsed).word == "Inconclusive"
+
+
+def test_an_unknown_strategy_is_refused_with_the_known_ones():
+    with pytest.raises(UnknownStrategy, match="walk, dfs"):
+        verdict(returns_at_once, "magic")
+
+
+def test_the_shortest_bad_run_is_kept():
+    lengths = [
+        check(of(one_order_only), {}, budget=Budget(runs=runs)).counterexample for runs in (3, 200)
+    ]
+    found = [example.transitions for example in lengths if example is not None]
+    assert found == sorted(found, reverse=True)

@@ -1,0 +1,1 @@
+"""Tests of the behaviours, rule by rule (sections 14 to 16)."""
