@@ -422,7 +422,7 @@ async def interval_for_a_name() -> None:
 @pytest.mark.rule("9.12")
 def test_an_interval_for_a_name_ends_when_nobody_holds_it() -> None:
     result = simulate(interval_for_a_name)
-    assert (result.ended, result.now_ms) == ("nothing is left to happen", 20)
+    assert (result.ended, result.now_ms) == ("nothing is left to happen", 30)
 
 
 async def holds_for_one(word: str) -> None:
