@@ -10,6 +10,7 @@ from checkers.dfs import Dfs
 from checkers.findings import Finding, crashes_so_far, findings
 from checkers.verdict import Counterexample, Searched, Verdict
 from simkernel.errors import StepTooLong, UnknownStrategy, UsageError
+from simkernel.globals import globals_kept
 from simkernel.kernel import driver
 from simkernel.kernel.machine import Machine
 from simkernel.settings import Settings
@@ -80,7 +81,8 @@ def check(
         return state.seconds
 
     try:
-        situations = search(spec, parameters, network, budget, seed, spent, progress, state)
+        with globals_kept(spec.main):
+            situations = search(spec, parameters, network, budget, seed, spent, progress, state)
     except KeyboardInterrupt:
         state.cut = "interrupted"
     except StepTooLong as hung:

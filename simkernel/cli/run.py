@@ -18,6 +18,7 @@ from simkernel.cli.options import (
     seed_option,
 )
 from simkernel.cli.terminal import color, emit
+from simkernel.globals import globals_kept
 from simkernel.kernel.guards import guards
 from simkernel.kernel.watchdog import watchdog
 from simkernel.loading import load, source_hash
@@ -105,7 +106,7 @@ def _run(
     recorder = file.recorder if file is not None else Recorder()
     m = spec.machine(given, settings, tape=recorder)
     try:
-        with guards(), watchdog():
+        with guards(), watchdog(), globals_kept(spec.main):
             ended = run(m, settings)
     except KeyboardInterrupt:
         ended = INTERRUPTED
