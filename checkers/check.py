@@ -10,9 +10,9 @@ from checkers.dfs import Dfs
 from checkers.findings import Finding, crashes_so_far, findings
 from checkers.verdict import Counterexample, Searched, Verdict
 from simkernel.errors import StepTooLong, UnknownStrategy, UsageError
-from simkernel.globals import globals_kept
 from simkernel.kernel import driver
 from simkernel.kernel.machine import Machine
+from simkernel.leftovers import globals_kept
 from simkernel.settings import Settings
 from simkernel.spec import Spec, run
 

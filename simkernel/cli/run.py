@@ -18,9 +18,9 @@ from simkernel.cli.options import (
     seed_option,
 )
 from simkernel.cli.terminal import color, emit
-from simkernel.globals import globals_kept
 from simkernel.kernel.guards import guards
 from simkernel.kernel.watchdog import watchdog
+from simkernel.leftovers import globals_kept
 from simkernel.loading import load, source_hash
 from simkernel.settings import EFFECTS_MAX, Settings
 from simkernel.spec import Result, Spec, result_of, run
