@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from simkernel.kernel import codes, tables
+from simkernel.kernel.channels import travel
 from simkernel.kernel.ends import end
 from simkernel.kernel.exits import DELIVERED, DIES, exit_outcome
 from simkernel.kernel.information import information

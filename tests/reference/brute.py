@@ -5,7 +5,8 @@ signal and each timer is an event of its own. A state is an immutable value, `su
 what can come next, and `explore` visits every state.
 
 Rules are a value, because the documents and the real VM differ in what makes a process handle all
-that has arrived (see docs/explanation/decisions.md): `LESSONS` is rule 7 of the kernel lessons, `VM` what was seen.
+that has arrived (see docs/explanation/decisions.md): `LESSONS` is rule 7 of the kernel lessons,
+`VM` what was seen.
 """
 
 from __future__ import annotations
