@@ -357,7 +357,8 @@ class Model:
 
     def _link(self, state: State, who: int, target: str) -> list[State]:
         p, peer = state.procs[who], self.at[target]
-        if peer == who:
+        # Who is linked already is not looked up: the EXIT of the one that died is on its way.
+        if peer == who or peer in p.links:
             return [self._next(state, who, "ok")]
         if state.procs[peer].reason is not None:
             if not p.trap:
@@ -368,7 +369,7 @@ class Model:
             message = ("msg", ("EXIT", target, "noproc"))
             return [self._arrive(self._next(state, who, "ok"), who, message)]
         state = self._next(state, who, "ok", links=p.links | {peer})
-        return [state if peer in p.links else self._deliver(state, who, peer, ("link", who))]
+        return [self._deliver(state, who, peer, ("link", who))]
 
     def _unlink(self, state: State, who: int, target: str) -> list[State]:
         p, peer = state.procs[who], self.at[target]
