@@ -114,8 +114,8 @@ if TYPE_CHECKING:
     from simkernel.otp.gen_server import Stop as Stop
     from simkernel.otp.gen_statem import ChangeCallbackModule as ChangeCallbackModule
     from simkernel.otp.gen_statem import EventTimeout as EventTimeout
-    from simkernel.otp.gen_statem import GenStateMachine as GenStateMachine
     from simkernel.otp.gen_statem import GenericTimeout as GenericTimeout
+    from simkernel.otp.gen_statem import GenStateMachine as GenStateMachine
     from simkernel.otp.gen_statem import KeepState as KeepState
     from simkernel.otp.gen_statem import KeepStateAndData as KeepStateAndData
     from simkernel.otp.gen_statem import NextEvent as NextEvent
