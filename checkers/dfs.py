@@ -107,6 +107,7 @@ def outcomes(
     ("exit", reason). Values that Python cannot hash are given by their text.
     """
     m = Machine(main, args, network=network, clock=SymbolicClock(), snapshots=True)
+    m.checking = True
     found = set()
 
     def history() -> bytes:

@@ -94,7 +94,8 @@ def spec(
     """
 
     def declare(main: Callable[..., Any]) -> Callable[..., Any]:
-        main.__spec__ = {"horizon_ms": horizon_ms, "settle": settle, "expect": expect}  # type: ignore[attr-defined]
+        declared = {"horizon_ms": horizon_ms, "settle": settle, "expect": expect}
+        main.__spec__ = declared  # type: ignore[attr-defined]
         return main
 
     return declare

@@ -24,7 +24,7 @@ from simkernel.kernel.awaited import (
     running,
 )
 from simkernel.kernel.patterns import NOTHING
-from simkernel.terms import ArgumentError, Duration, Instant, Pid, Ref, freeze, thaw
+from simkernel.terms import ArgumentError, Duration, Instant, Map, Pid, Ref, freeze, thaw
 
 MS = 1_000  # microseconds in a millisecond: the machine counts in microseconds
 
@@ -100,8 +100,8 @@ def to_ms(time: Instant | Duration) -> float:
 def put(key: Any, value: Any) -> Any:
     """Set a key of the process dictionary; gives the previous value or None (rule 10.9)."""
     process = running("put()")
-    if process.dictionary is None:
-        process.dictionary = {}
+    if type(process.dictionary) is not dict:
+        process.dictionary = dict(process.dictionary or ())
     previous = process.dictionary.get(freeze(key))
     process.dictionary[freeze(key)] = freeze(value, "put")
     return thaw(previous)
@@ -116,7 +116,19 @@ def get(key: Any, default: Any = None) -> Any:
 def erase(key: Any) -> Any:
     """Remove a key of the process dictionary; gives the removed value or None."""
     process = running("erase()")
-    return thaw((process.dictionary or {}).pop(freeze(key), None))
+    if type(process.dictionary) is not dict:
+        process.dictionary = dict(process.dictionary or ())
+    return thaw(process.dictionary.pop(freeze(key), None))
+
+
+def share_dictionary(shared: Map) -> None:
+    """Begin with a dictionary that other processes share, until one of them writes to its own.
+
+    A behaviour's process has two keys in it for life, which its siblings have, too: 184 bytes each.
+    """
+    process = running("share_dictionary()")
+    if not process.dictionary:
+        process.dictionary = shared
 
 
 def get_keys() -> list[Any]:

@@ -24,41 +24,42 @@ _SEND, _MESSAGE = codes.SEND, codes.S_MESSAGE
 def simulate(m: Machine, random: Callable[[], float], budget: int) -> bool:
     """Run bursts while anything is active; False when the budget of transitions was hit."""
     context.careful = False
+    context.machine = m
     try:
-        return _run(m, random, budget)
+        while m.active:
+            if m.count >= budget:
+                return False
+            _bursts(m, random, 1_000)
+        return True
     finally:
         context.careful = True
         context.process = None
 
 
-def _run(m: Machine, random: Callable[[], float], budget: int) -> bool:
-    active, spare, processes, ctx = m.active, m.spare, m.processes, context
-    ctx.machine = m
+def _bursts(m: Machine, random: Callable[[], float], most: int) -> None:
+    """Run so many bursts, unless nothing is left before that."""
+    active, processes, spare, ctx = m.active, m.processes, m.spare, context
     outbox: list[Any] = []
     ctx.outbox = outbox
     count = 0
-    while active:
-        if count > 1000 or m.count >= budget:
-            m.count += count
-            count = 0
-            if m.count >= budget:
-                return False
+    for _ in range(most):
         size = len(active)
-        p = active[0] if size == 1 else active[int(random() * size)]
-        if type(p) is not Process or p.status != WAITING or p.mailbox is not None:
-            m.burst(p, random)
-            ctx.outbox = outbox
-            continue
-        want = p.want
-        arrived = p.arrived
-        kind = type(want)
-        if arrived is None or not (kind is Receive or kind is Rest) or not want.plain:
-            m.burst(p, random)
-            ctx.outbox = outbox
-            continue
-        signal = arrived.popleft()
-        if arrived or signal[0] != _MESSAGE or signal[4] is not None:
-            arrived.appendleft(signal)
+        if size < 2:
+            if not size:
+                break
+            p = active[0]
+        else:
+            p = active[int(random() * size)]
+        signal = arrived = None
+        if type(p) is Process and p.status == WAITING and p.mailbox is None:
+            arrived, want = p.arrived, p.want
+            kind = type(want)
+            if arrived is not None and (kind is Receive or kind is Rest) and want.plain:
+                signal = arrived.popleft()
+                if arrived or signal[0] != _MESSAGE or signal[4] is not None:
+                    arrived.appendleft(signal)
+                    signal = None
+        if signal is None or arrived is None:
             m.burst(p, random)
             ctx.outbox = outbox
             continue
@@ -66,54 +67,49 @@ def _run(m: Machine, random: Callable[[], float], budget: int) -> bool:
         p.arrived = None
         spare.append(arrived)
         message = signal[3]
-        if type(message) is Frozen:
-            message = thaw(message)
         ctx.process = p
         try:
-            want = p.body.send(message)
+            want = p.body.send(message if type(message) is not Frozen else thaw(message))
         except BaseException as stop:
             p.want = None
             want = stopped(m, p, stop)
         if ctx.unawaited is not None:
             forgotten()
-        count += 2
         kind = type(want)
-        if not (kind is Receive or kind is Rest) or want.after is not None or p.notes is not None:
-            settle(m, p, want, outbox)
-            outbox = []
-            m.burst_effects(p, random)
-            ctx.outbox = outbox
-            continue
-        p.want = want
-        left = 0
-        for effect in outbox:
-            if effect[0] != _SEND or effect[4] is not None:
-                p.effects = outbox
-                p.cursor = left
-                p.status = BUSY
-                outbox = []
-                m.burst_effects(p, random)
-                ctx.outbox = outbox
-                break
-            left += 1
-            target = processes.get(effect[5])
-            if target is None:
+        if (kind is Receive or kind is Rest) and want.after is None and p.notes is None:
+            p.want = want
+            left = _sends(processes, active, spare, outbox)
+            count += 2 + left
+            if left == len(outbox):
+                outbox.clear()
+                if p.arrived is None:
+                    m.deactivate(p)
                 continue
-            queue = target.arrived
-            if queue is None:
-                queue = target.arrived = spare.pop() if spare else deque()
-            queue.append(effect)
-            if target.slot < 0:
-                target.slot = len(active)
-                active.append(target)
+            p.effects, p.cursor, p.status = outbox, left, BUSY
         else:
-            outbox.clear()
-            if p.arrived is None:
-                last = active.pop()
-                if last is not p:
-                    active[p.slot] = last
-                    last.slot = p.slot
-                p.slot = -1
-        count += left
+            count += 2
+            settle(m, p, want, outbox)
+        outbox = []
+        m.burst_effects(p, random)
+        ctx.outbox = outbox
     m.count += count
-    return True
+
+
+def _sends(processes: Any, active: list[Any], spare: list[Any], outbox: list[Any]) -> int:
+    """Let the sends to pids at the head of `outbox` leave; gives how many there were."""
+    left = 0
+    for effect in outbox:
+        if effect[0] != _SEND or effect[4] is not None:
+            break
+        left += 1
+        target = processes.get(effect[5])
+        if target is None:
+            continue
+        queue = target.arrived
+        if queue is None:
+            queue = target.arrived = spare.pop() if spare else deque()
+        queue.append(effect)
+        if target.slot < 0:
+            target.slot = len(active)
+            active.append(target)
+    return left

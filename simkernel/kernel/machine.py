@@ -335,6 +335,7 @@ class Machine:
             target = self.processes.get(timer.dest) if type(timer.dest) is Pid else None
             if target is not None and target.timers:
                 target.timers.pop(timer.ref, None)
+                target.cache = None
         elif timer.process is not None:
             timer.process.timer = None
 
@@ -347,6 +348,7 @@ class Machine:
             assert timer.process is not None
             timer.process.held = False
             timer.process.timer = None
+            timer.process.cache = None
             self.refresh(timer.process)
         else:
             self.activate(timer)
@@ -383,9 +385,11 @@ class Machine:
         target = self.processes.get(dest)
         if timer.every is not None and target is not None:
             self.timers[timer.ref] = timer
-            if target.timers is None:
-                target.timers = {}
-            target.timers[timer.ref] = timer
+            if type(timer.dest) is Pid:  # one for a name does not end with who holds it now
+                if target.timers is None:
+                    target.timers = {}
+                target.timers[timer.ref] = timer
+                target.cache = None
             self.arm(timer, timer.every, timer.every, False)
 
     # --- Processes -------------------------------------------------------------------------------
@@ -437,6 +441,7 @@ class Machine:
     def _burst(self, p: Process, random: Callable[[], float]) -> None:
         """Handle what has arrived, take one step, let its effects leave."""
         count = 0
+        p.cache = None
         while p.arrived is not None and p.status != EXITING:
             self.handle(p)
             count += 1

@@ -115,7 +115,7 @@ class Process:
         self.trap_exit = False
         self.flags: dict[str, Any] | None = None
         self.name: str | None = None
-        self.dictionary: dict[Any, Any] | None = None
+        self.dictionary: Any = None  # a dict, or a Map that processes share
         self.reason: Any = None
         self.lineage: tuple[Any, ...] | None = None
         # Only on a machine built for snapshots: what a re-run starts from, and is fed with.

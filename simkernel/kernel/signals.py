@@ -73,7 +73,7 @@ def monitor(m: Machine, p: Process, signal: Signal) -> None:
 
 
 def demonitor(m: Machine, p: Process, signal: Signal) -> None:
-    """Forget a watcher; an emptied dict would keep its 224 bytes for as long as the process lives."""
+    """Forget a watcher; an emptied dict would keep its 224 bytes while the process lives."""
     if p.watchers and p.watchers.pop(signal[2], None) and not p.watchers:
         p.watchers = None
 

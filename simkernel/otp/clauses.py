@@ -106,11 +106,12 @@ def _open_cases(body: list[ast.stmt], at_end: bool) -> Iterator[ast.match_case]:
     """
     for at, statement in enumerate(body):
         falls = at_end and _completes(body[at + 1 :])
+        # The innermost first: it is the one to mend.
+        for inner in _blocks(statement):
+            yield from _open_cases(inner, falls)
         for case in _cases(statement):
             if falls and _completes(case.body):
                 yield case
-        for inner in _blocks(statement):
-            yield from _open_cases(inner, falls)
 
 
 def _cases(statement: ast.stmt) -> list[ast.match_case]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from types import CoroutineType
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 from simkernel.kernel.awaited import (
     Awaited,
@@ -27,11 +27,11 @@ from simkernel.kernel.effects import (
     exit,
     monitor,
     note,
-    put,
     receive,
     register,
     self_,
     send,
+    share_dictionary,
     spawn_link,
     spawn_monitor,
     unlink,
@@ -43,8 +43,10 @@ from simkernel.terms import (
     ArgumentError,
     ErlangError,
     Exit,
+    Map,
     Pid,
     Ref,
+    Throw,
     equal,
     freeze,
     reason_of,
@@ -145,10 +147,12 @@ async def start(
         if holder is not None:
             return ("error", ("already_started", holder))
     ref = None
+    # No argument more than needed: a process keeps them for life.
+    args = (module, argument, self_())
     if linked:
-        pid = spawn_link(body, module, argument, name, self_(), True)
+        pid = spawn_link(body, *args) if name is None else spawn_link(body, *args, name)
     else:
-        pid, ref = spawn_monitor(body, module, argument, name, self_(), False)
+        pid, ref = spawn_monitor(body, *args, name, False)
     message = await waiting(Receive((Acknowledged(pid),), timeout, why=("start", module)))
     if message is TIMEOUT:
         await abandon(pid, ref)
@@ -180,6 +184,19 @@ async def abandon(pid: Pid, ref: Ref | None) -> None:
 # --- The body of a behaviour ---------------------------------------------------------------------
 
 
+# The last dictionary that was made: processes that are started in a row mostly share it.
+_last: list[Any] = [None, None, None]
+
+
+def _dictionary(lineage: tuple[Any, ...], module: Any) -> Map:
+    """Give the keys that OTP's tools look for (rule 14.6)."""
+    if _last[0] is not lineage or _last[1] is not module:
+        made = Map({"$ancestors": lineage, "$initial_call": (module, "init", 1)})
+        _last[:] = lineage, module, made
+    found: Map = _last[2]
+    return found
+
+
 class Starter(NamedTuple):
     """Who waits for the start of a process, and the name that it took."""
 
@@ -207,11 +224,14 @@ class Behaviour:
     """
 
     __slots__ = ("parent", "suspended", "task")
+    otp_name: ClassVar[str]
     parent: Pid
     suspended: bool
     task: Any
 
-    def __init__(self, module: Any, argument: Any, name: Any, starter: Pid, linked: bool):
+    def __init__(
+        self, module: Any, argument: Any, starter: Pid, name: Any = None, linked: bool = True
+    ):
         # As in OTP a server started without a link counts as its own parent: of an EXIT signal
         # that it sends to itself it terminates (tried on OTP 25).
         self.parent = starter if linked else self_()
@@ -245,8 +265,7 @@ class Behaviour:
 
     async def boot(self, module: Any, argument: Any, name: Any, starter: Pid) -> Any:
         """Take the name, then run `init`."""
-        put("$ancestors", ancestors())
-        put("$initial_call", (module, "init", 1))
+        share_dictionary(_dictionary(ancestors(), module))
         if name is not None and not await named(name):
             holder = await located(name)
             acknowledge(starter, ("error", ("already_started", holder or "undefined")))
@@ -290,9 +309,15 @@ class Behaviour:
         """Let a function replace what is seen; one that fails leaves it."""
         try:
             self.become(change(thaw(freeze(self.seen()))))
-        except BaseException as error:
-            return ("error", ("callback_failed", reason_of(error)))
-        return ("ok", self.seen())
+        except Throw as thrown:
+            failure = ("throw", thrown.value)
+        except Exit as exited:
+            failure = ("exit", exited.reason)
+        except Exception as error:
+            failure = ("error", reason_of(error)[0])
+        else:
+            return ("ok", self.seen())
+        return ("error", ("callback_failed", (self.otp_name, "system_replace_state"), failure))
 
     def seen(self) -> Any:
         """Give what `sys.get_state` shows."""

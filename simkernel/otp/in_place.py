@@ -6,10 +6,10 @@ from typing import Any, NoReturn
 
 from simkernel.errors import StateChangedInPlace
 from simkernel.kernel.awaited import complain
-from simkernel.terms import Frozen, Stack, equal, freeze, show, thaw
+from simkernel.terms import Stack, equal, freeze, show, thaw
 
 
-def is_checked(state: Any, frozen: Any) -> bool:
+def is_unchanged(state: Any, frozen: Any) -> bool:
     """Tell whether `state` is still what was frozen of it before the callback."""
     return frozen is state or equal(frozen, freeze(state, "state"))
 
@@ -54,8 +54,3 @@ def place_of(callback: Any) -> Stack:
     code = getattr(callback, "__code__", None)
     line = code.co_firstlineno if code is not None else 0
     return Stack(((callback.__module__, callback.__qualname__, line),))
-
-
-def is_solid(state: Any) -> bool:
-    """Tell whether nothing in a frozen state can change."""
-    return type(state) is not Frozen

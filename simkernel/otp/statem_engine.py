@@ -89,6 +89,7 @@ class StateMachine(gen.Behaviour):
     """The body of a GenStateMachine's process."""
 
     __slots__ = ("data", "modules", "postponed", "state", "timeouts")
+    otp_name = "gen_statem"
     modules: tuple[Module, ...]  # the one in charge is the first
     state: Any
     data: Any
@@ -245,7 +246,7 @@ class StateMachine(gen.Behaviour):
                 await gen.next_step()
             await self.end(reason, stack)
         for name, value, was in zip(("state", "data"), (state, data), before, strict=False):
-            if not in_place.is_checked(value, was):
+            if not in_place.is_unchanged(value, was):
                 in_place.report(callback, was, value, name)
         return callback, result
 

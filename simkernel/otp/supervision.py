@@ -344,7 +344,7 @@ class Engine(GenServer):
                 child = tree.find(id)
                 if child is not None and child.is_restarting:
                     return _result(*await restarted(tree, child))
-        return NoReply(tree)
+                return NoReply(tree)
 
     async def handle_call(self, request: Any, caller: Any, tree: Tree) -> Any:
         """Serve the calls that manage children (rules 16.38 to 16.44)."""
@@ -355,13 +355,11 @@ class Engine(GenServer):
                 return Reply(_counted(tree), tree)
             case ("start_child", spec):
                 return await _start_child(tree, spec)
-        match request:
-            case (what, id):
+            case (("terminate_child" | "restart_child" | "delete_child") as what, id):
                 child = tree.find(id)
                 if child is None:
                     return Reply(("error", "not_found"), tree)
                 return await _OF_CHILD[what](tree, child)
-        return Reply(("error", request), tree)
 
     async def terminate(self, reason: Any, tree: Tree) -> None:
         """Stop all children, the last first, with "shutdown" whatever the reason (16.36)."""

@@ -431,10 +431,6 @@ async def b_links_c(c: Pid) -> None:
     await idle()
 
 
-async def a_exits_c(c: Pid) -> None:
-    exit(c, "x")
-
-
 async def c_crosses(boss: Pid) -> None:
     b = await receive(Pid)
     exit(b, "kill")
@@ -450,7 +446,7 @@ async def crossing() -> Any:
     c, ref = spawn_monitor(c_crosses, self_())
     b = spawn(b_links_c, c)
     send(c, b)
-    spawn(a_exits_c, c)
+    exit(c, "x")
     message = await receive("raised", ("DOWN", ref, ANY, ANY, ANY))
     return message if message == "raised" else message[4]
 

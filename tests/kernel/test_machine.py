@@ -86,17 +86,13 @@ def test_a_step_leaves_a_list_of_effects_that_leave_one_by_one() -> None:
     assert len(m.root.arrived or ()) == before + 1
 
 
-async def kills(pid: Pid) -> None:
-    exit(pid, "kill")
-
-
 def got_before_down(messages: list[Any]) -> Any:
     return tuple(message if type(message) is str else message[4] for message in messages)
 
 
 async def cut_by_a_killer() -> Any:
     pid, _ = spawn_monitor(tell, self_(), "a", "b")
-    spawn(kills, pid)
+    exit(pid, "kill")
     got = []
     while not got or type(got[-1]) is str:
         got.append(await receive())
@@ -483,9 +479,16 @@ async def non_matching_that_cannot() -> Any:
 
 
 @pytest.mark.rule("12.17")
-def test_the_order_of_arrival_matters_among_those_that_fit_nothing_yet() -> None:
-    assert both(non_matching_matter) == {"x", "z"}
-    assert both(non_matching_that_cannot) == {("y", "x"), ("z", "x")}
+@pytest.mark.parametrize("network", BOTH)
+def test_the_order_of_arrival_matters_among_those_that_fit_nothing_yet(network: str) -> None:
+    assert outcomes(non_matching_matter, network=network) == {"x", "z"}
+
+
+@pytest.mark.rule("12.17")
+@pytest.mark.parametrize("network", BOTH)
+def test_an_older_one_that_fits_is_not_passed_over(network: str) -> None:
+    found = outcomes(non_matching_that_cannot, network=network)
+    assert found == {("y", "x"), ("z", "x")}
 
 
 async def dropped_body(boss: Pid) -> None:

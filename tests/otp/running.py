@@ -3,7 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
-from simkernel import GenServer, NoReply, Ok, Reply, log, process_flag, self_, simulate
+from simkernel import (
+    ANY,
+    GenServer,
+    NoReply,
+    Ok,
+    Reply,
+    log,
+    monitor,
+    process_flag,
+    receive,
+    self_,
+    simulate,
+)
 from simkernel.choice import First
 from simkernel.kernel import driver
 from simkernel.kernel.machine import Machine
@@ -87,3 +99,50 @@ async def started(module: Any, argument: Any, **options: Any) -> Any:
 def me() -> Any:
     """Give the pid of the running process."""
     return self_()
+
+
+def after_start(start: Any) -> Any:
+    """Give what a start gives, the exit reason, and what was logged."""
+
+    async def main() -> Any:
+        process_flag("trap_exit", True)
+        result = await GenServer.start_link(Told, start)
+        ended = await receive(("EXIT", ANY, ANY), after=0)
+        return result, ended[2] if type(ended) is tuple else None
+
+    result = simulate(main)
+    return *result.returned, list(result.logged)
+
+
+async def down_of(pid: Any) -> Any:
+    """Wait for the end of a process; gives its exit reason."""
+    return (await receive(("DOWN", ANY, "process", pid, ANY)))[4]
+
+
+def end_of(request: Any, start: Any = 0) -> tuple[Any, list[Any]]:
+    """Cast `request` to a server; give its exit reason and what was logged."""
+
+    async def main() -> Any:
+        _, pid = await GenServer.start(Told, start)
+        monitor(pid)
+        GenServer.cast(pid, request)
+        return await down_of(pid)
+
+    result = simulate(main)
+    return result.returned, list(result.logged)
+
+
+def effects_of_server(main: Any) -> list[str]:
+    """Give the effects of the first process that main started, in order."""
+    effects = ("send", "log", "end")
+    return [what for what, pid, *_ in tape(main) if pid.path == (1,) and what in effects]
+
+
+def raising(error: BaseException) -> Any:
+    """Give a function that raises, whatever it is called with."""
+    name, args = type(error), error.args
+
+    def fail(*_: Any) -> Any:
+        raise name(*args)
+
+    return fail

@@ -1,10 +1,9 @@
-"""Supervisor: rules 16.1 to 16.44, and what the group strategies add."""
+"""Supervisor: specs, boot, who is restarted, and how often (16.1 to 16.25)."""
 
 from typing import Any
 
 import pytest
 
-from checkers.dfs import outcomes
 from simkernel import (
     ANY,
     ArgumentError,
@@ -14,13 +13,11 @@ from simkernel import (
     Ignore,
     Ok,
     Raised,
-    Stop,
     Supervisor,
     Throw,
     alive,
     exit,
     log,
-    monitor,
     process_flag,
     process_info,
     receive,
@@ -29,7 +26,6 @@ from simkernel import (
     send,
     simulate,
     spawn,
-    where,
     whereis,
     work,
 )
@@ -37,87 +33,21 @@ from simkernel.kernel import driver
 from simkernel.kernel.clock import ConcreteClock
 from simkernel.kernel.machine import Machine
 from simkernel.otp import sys
-from tests.otp.running import logged, notes, run
-
-
-class Child(GenServer):
-    """A named child that logs its start and, if it traps, its end."""
-
-    @staticmethod
-    def start_link(name: Any) -> Any:
-        return GenServer.start_link(Child, name, name=name)
-
-    def init(self, name: Any) -> Any:
-        log(("up", name))
-        return Ok(name)
-
-    def handle_cast(self, request: Any, name: Any) -> Any:
-        raise Exit(request)
-
-
-class Trapper(Child):
-    """It traps exits, and takes `ms` to terminate."""
-
-    @staticmethod
-    def start_link(name: Any, ms: int = 0) -> Any:
-        return GenServer.start_link(Trapper, (name, ms), name=name)
-
-    def init(self, argument: Any) -> Any:
-        process_flag("trap_exit", True)
-        log(("up", argument[0]))
-        return Ok(argument)
-
-    def handle_cast(self, request: Any, argument: Any) -> Any:
-        return Stop(request, argument)
-
-    async def terminate(self, reason: Any, argument: Any) -> None:
-        name, ms = argument
-        await work(ms)
-        log(("down", name, reason))
-
-
-def child(name: str, cls: Any = Child, **options: Any) -> ChildSpec:
-    """Give the spec of a named child."""
-    return ChildSpec(**{"id": name, "start": (cls, "start_link", (name,)), **options})
-
-
-async def supervised(*children: Any, **options: Any) -> Any:
-    """Start a supervisor, which has to succeed."""
-    flags = {"strategy": "one_for_one", **options}
-    match await Supervisor.start_link(list(children), **flags):
-        case ("ok", pid):
-            return pid
-        case failed:
-            raise AssertionError(failed)
-
-
-ANY_BUT_EXIT = where(lambda message: message[0] != "EXIT")
-
-
-async def crash(name: str, reason: Any = "boom") -> Any:
-    """Let a child exit, and give the supervisor 1 ms to deal with it; gives its pid."""
-    pid = await whereis(name)
-    ref = monitor(pid)
-    GenServer.cast(pid, reason)
-    await receive(("DOWN", ref, ANY, ANY, ANY))
-    await receive(ANY_BUT_EXIT, after=1)
-    return pid
-
-
-async def pids(supervisor: Any) -> dict[Any, Any]:
-    """Give id -> pid, in start order."""
-    listed = await Supervisor.which_children(supervisor)
-    return {id: pid for id, pid, _, _ in reversed(listed)}
-
-
-async def refused(*children: Any, **flags: Any) -> Any:
-    """Give the error of a start that fails."""
-    process_flag("trap_exit", True)
-    options = {"strategy": "one_for_one", **flags}
-    error, reason = await Supervisor.start_link(list(children), **options)
-    assert error == "error"
-    return reason
-
+from tests.otp.children import (
+    Child,
+    Flaky,
+    Inner,
+    Plain,
+    Trapper,
+    child,
+    crash,
+    gives,
+    judge,
+    pids,
+    refused,
+    supervised,
+)
+from tests.otp.running import logged, run
 
 # --- Specs and flags -----------------------------------------------------------------------------
 
@@ -131,13 +61,6 @@ def test_the_defaults_of_a_child() -> None:
         return spec.restart, spec.type, spec.shutdown, spec.significant, spec.modules == [Child]
 
     assert run(main) == ("permanent", "worker", 5000, False, True)
-
-
-class Inner(Supervisor):
-    """A supervisor as a child."""
-
-    def init(self, children: Any) -> Any:
-        return Supervisor.init(children, strategy="one_for_one")
 
 
 @pytest.mark.rule("16.1")
@@ -157,10 +80,6 @@ def test_three_restarts_in_five_seconds_are_allowed_unless_told_otherwise() -> N
         return tree.intensity, tree.period_s
 
     assert run(main) == (3, 5)
-
-
-class Plain(GenServer):
-    """Has no start_link of its own."""
 
 
 @pytest.mark.rule("16.3")
@@ -202,10 +121,6 @@ def _raises(error: type[BaseException], *args: Any) -> Any:
     raise error(*args)
 
 
-def _gives(result: Any) -> Any:
-    return result
-
-
 async def _gives_later(result: Any) -> Any:
     await work(1)
     return result
@@ -215,9 +130,9 @@ async def _gives_later(result: Any) -> Any:
 @pytest.mark.parametrize(
     ("start", "reason"),
     [
-        ((_gives, (("error", "no"),)), "no"),
-        ((_gives, (7,)), 7),
-        ((_gives, (("ok", "no pid"),)), ("ok", "no pid")),
+        ((gives, (("error", "no"),)), "no"),
+        ((gives, (7,)), 7),
+        ((gives, (("ok", "no pid"),)), ("ok", "no pid")),
         ((_gives_later, (7,)), 7),
         ((_raises, (Exit, "bye")), ("EXIT", "bye")),
         ((_raises, (Throw, 7)), 7),
@@ -245,7 +160,7 @@ def test_a_start_function_may_give_more_than_a_pid_and_may_throw_its_result() ->
     async def main() -> Any:
         sup = await supervised()
         pid = self_()
-        info = await Supervisor.start_child(sup, ChildSpec("a", (_gives, (("ok", pid, "info"),))))
+        info = await Supervisor.start_child(sup, ChildSpec("a", (gives, (("ok", pid, "info"),))))
         thrown = await Supervisor.start_child(sup, ChildSpec("b", (_raises, (Throw, ("ok", pid)))))
         return info == ("ok", pid, "info"), thrown == ("ok", pid)
 
@@ -298,7 +213,7 @@ def test_children_start_in_order_each_through_its_init() -> None:
 @pytest.mark.rule("16.8")
 def test_a_child_that_ignores_is_kept_without_a_pid_unless_temporary() -> None:
     async def main() -> Any:
-        ignored = (_gives, ("ignore",))
+        ignored = (gives, ("ignore",))
         sup = await supervised(
             ChildSpec("a", ignored), ChildSpec("b", ignored, restart="temporary"), child("c")
         )
@@ -310,7 +225,7 @@ def test_a_child_that_ignores_is_kept_without_a_pid_unless_temporary() -> None:
 @pytest.mark.rule("16.9")
 def test_when_a_child_fails_to_start_those_before_it_are_stopped_in_reverse() -> None:
     async def main() -> Any:
-        bad = ChildSpec("bad", (_gives, (("error", "no"),)))
+        bad = ChildSpec("bad", (gives, (("error", "no"),)))
         reason = await refused(child("a", Trapper), child("b", Trapper), bad, child("c"))
         ended = await receive()
         return reason, ended[2]
@@ -535,42 +450,6 @@ def test_a_transient_supervisor_that_gave_up_stays_down() -> None:
     assert run(main) == ["undefined"]
 
 
-class Flaky(GenServer):
-    """A child that starts once, and from then on as the process "judge" tells it."""
-
-    @staticmethod
-    async def start_link(name: Any) -> Any:
-        judge = await whereis("judge")
-        send(judge, ("may I?", self_()))
-        return await GenServer.start_link(
-            Flaky, await receive("ignore", "fail", "start"), name=name
-        )
-
-    def init(self, verdict: Any) -> Any:
-        match verdict:
-            case "start":
-                return Ok(0)
-            case "fail":
-                return Stop("failed")
-            case "ignore":
-                return Ignore()
-
-    def handle_cast(self, request: Any, state: Any) -> Any:
-        return Stop(request, state)
-
-
-async def judge(*verdicts: str) -> None:
-    """Answer so many times, then for ever as the last time."""
-    await register(self_(), "judge")
-    given = list(verdicts)
-    while True:
-        _, asker = await receive(("may I?", ANY), idle=True)
-        log(given[0])
-        send(asker, given[0])
-        if len(given) > 1:
-            given.pop(0)
-
-
 @pytest.mark.rule("16.23", "16.24")
 def test_a_restart_that_fails_is_retried_at_once_and_each_retry_counts() -> None:
     async def main() -> Any:
@@ -619,468 +498,3 @@ def test_a_restart_that_ignores_leaves_the_child_without_a_pid() -> None:
 
     result = simulate(main)
     assert (result.returned, result.logged) == ({"a": "undefined"}, ("start", "ignore"))
-
-
-# --- Exits of others -----------------------------------------------------------------------------
-
-
-@pytest.mark.rule("16.26", "16.36")
-@pytest.mark.parametrize("reason", ["normal", "boom", "shutdown"])
-def test_exit_from_the_parent_stops_the_children_with_shutdown(reason: str) -> None:
-    async def main() -> Any:
-        process_flag("trap_exit", True)
-        sup = await supervised(child("a", Trapper))
-        exit(sup, reason)
-        return (await receive(("EXIT", sup, ANY)))[2]
-
-    assert (run(main), logged(main)) == (reason, [("up", "a"), ("down", "a", "shutdown")])
-
-
-@pytest.mark.rule("16.27")
-def test_exit_from_a_stranger_is_ignored() -> None:
-    async def stranger(pid: Any) -> None:
-        exit(pid, "boom")
-
-    async def main() -> Any:
-        sup = await supervised(child("a"))
-        before = await pids(sup)
-        spawn(stranger, sup)
-        await receive(after=1)
-        return before == await pids(sup)
-
-    assert run(main) is True
-
-
-@pytest.mark.rule("16.28")
-@pytest.mark.parametrize(("allowed", "ended"), [(1, "shutdown"), (2, None)])
-def test_two_children_that_crash_at_once_count_twice(allowed: int, ended: Any) -> None:
-    async def main() -> Any:
-        process_flag("trap_exit", True)
-        sup = await supervised(child("a"), child("b"), max_restarts=allowed)
-        exit(await whereis("a"), "boom")
-        exit(await whereis("b"), "boom")
-        got = await receive(("EXIT", sup, ANY), after=1)
-        return got[2] if type(got) is tuple else None
-
-    assert {run(main, seed=seed) for seed in range(5)} == {ended}
-
-
-@pytest.mark.rule("16.29")
-def test_while_it_stops_a_child_it_serves_nothing_else() -> None:
-    async def stops(sup: Any) -> None:
-        await Supervisor.terminate_child(sup, "a")
-        log("stopped")
-
-    async def main() -> Any:
-        slow = ChildSpec("a", (Trapper, "start_link", ("a", 100)))
-        sup = await supervised(slow)
-        spawn(stops, sup)
-        await receive(after=1)
-        await Supervisor.count_children(sup)
-        log("counted")
-        await receive(after=1)
-
-    assert logged(main)[1:] == [("down", "a", "shutdown"), "stopped", "counted"]
-
-
-# --- Stopping one child --------------------------------------------------------------------------
-
-
-def stopped_within(shutdown: Any, takes_ms: int) -> tuple[Any, Any, float]:
-    """Stop a trapping child; gives its exit reason, what it logged, and when that was."""
-
-    async def main() -> Any:
-        slow = ChildSpec("a", (Trapper, "start_link", ("a", takes_ms)), shutdown=shutdown)
-        sup = await supervised(slow)
-        monitor("a")
-        await Supervisor.terminate_child(sup, "a")
-        return (await receive())[4]
-
-    result = simulate(main)
-    return result.returned, list(result.logged)[1:], result.now_ms
-
-
-@pytest.mark.rule("16.30")
-def test_a_child_is_asked_to_shut_down_and_waited_for() -> None:
-    assert stopped_within(5000, 100) == ("shutdown", [("down", "a", "shutdown")], 100)
-
-
-@pytest.mark.rule("16.31")
-def test_a_child_that_takes_too_long_is_killed() -> None:
-    assert stopped_within(50, 100) == ("killed", [], 50)
-
-
-@pytest.mark.rule("16.31")
-def test_without_a_limit_a_child_is_waited_for_as_long_as_it_takes() -> None:
-    seen = ("shutdown", [("down", "a", "shutdown")], 100_000)
-    assert stopped_within("infinity", 100_000) == seen
-
-
-@pytest.mark.rule("16.32")
-def test_a_brutal_kill_waits_for_nothing() -> None:
-    assert stopped_within("brutal_kill", 100) == ("killed", [], 0)
-
-
-@pytest.mark.rule("16.33")
-def test_children_are_stopped_one_after_the_other_in_reverse_order() -> None:
-    async def main() -> Any:
-        slow = ChildSpec("b", (Trapper, "start_link", ("b", 100)))
-        sup = await supervised(child("a", Trapper), slow, child("c", Trapper))
-        return await Supervisor.stop(sup)
-
-    assert run(main) == "ok"
-    assert [line[1] for line in logged(main)] == ["a", "b", "c", "c", "b", "a"]
-
-
-@pytest.mark.rule("16.34")
-def test_a_child_that_does_not_trap_or_is_dead_already_is_fine() -> None:
-    class Cleans(Child):
-        @staticmethod
-        def start_link(name: Any) -> Any:
-            return GenServer.start_link(Cleans, name, name=name)
-
-        def terminate(self, reason: Any, state: Any) -> None:
-            log("terminate")
-
-    async def main() -> Any:
-        sup = await supervised(child("a", Cleans), ChildSpec("b", (GenServer.start, (Plain, 0))))
-        exit((await pids(sup))["b"], "kill")
-        first = await Supervisor.terminate_child(sup, "a")
-        return first, await Supervisor.terminate_child(sup, "b"), await whereis("a")
-
-    result = simulate(main)
-    assert (result.returned, result.logged) == (("ok", "ok", None), (("up", "a"),))
-
-
-@pytest.mark.rule("16.35")
-@pytest.mark.parametrize("cls", [Child, Trapper])
-def test_nothing_of_a_stopped_child_is_left(cls: Any) -> None:
-    async def main() -> Any:
-        sup = await supervised(child("a", cls), max_restarts=0)
-        await Supervisor.terminate_child(sup, "a")
-        keys = ["message_queue_len", "links", "monitors"]
-        info = dict(await process_info(sup, keys))
-        return info["message_queue_len"], info["links"] == [self_()], info["monitors"]
-
-    assert run(main) == (0, True, [])
-
-
-@pytest.mark.rule("16.36")
-def test_stop_with_a_reason_stops_the_children_with_shutdown() -> None:
-    async def main() -> Any:
-        process_flag("trap_exit", True)
-        return await Supervisor.stop(await supervised(child("a", Trapper)), "boom")
-
-    assert (run(main), logged(main)) == ("ok", [("up", "a"), ("down", "a", "shutdown")])
-
-
-@pytest.mark.rule("16.37")
-def test_when_a_supervisor_is_killed_its_children_end_with_killed() -> None:
-    async def main() -> Any:
-        process_flag("trap_exit", True)
-        sup = await supervised(child("a"), child("b", Trapper))
-        refs = {monitor("a"): "a", monitor("b"): "b"}
-        exit(sup, "kill")
-        downs = [await receive(("DOWN", ANY, ANY, ANY, ANY)) for _ in refs]
-        return sorted((refs[down[1]], down[4]) for down in downs)
-
-    result = simulate(main)
-    assert result.returned == [("a", "killed"), ("b", "killed")]
-    assert ("down", "b", "killed") in result.logged
-
-
-# --- Managing children ---------------------------------------------------------------------------
-
-
-@pytest.mark.rule("16.38")
-def test_terminate_child_keeps_the_spec_but_for_a_temporary_one() -> None:
-    async def main() -> Any:
-        sup = await supervised(child("a"), child("b", restart="temporary"), max_restarts=0)
-        results = [await Supervisor.terminate_child(sup, id) for id in ("a", "a", "b")]
-        return results, await pids(sup)
-
-    assert run(main) == (["ok", "ok", "ok"], {"a": "undefined"})
-
-
-@pytest.mark.rule("16.38")
-def test_terminate_child_cancels_a_pending_retry() -> None:
-    async def slow_judge() -> None:
-        await register(self_(), "judge")
-        for verdict in ("start", "fail"):
-            _, asker = await receive(("may I?", ANY))
-            await work(10)
-            send(asker, verdict)
-
-    async def main() -> Any:
-        spawn(slow_judge)
-        sup = await supervised(child("a", Flaky))
-        GenServer.cast("a", "boom")
-        await receive(after=5)
-        result = await Supervisor.terminate_child(sup, "a")
-        return result, await pids(sup)
-
-    # The judge would not have answered a third time.
-    assert run(main) == ("ok", {"a": "undefined"})
-
-
-@pytest.mark.rule("16.39")
-def test_restart_child_starts_one_that_does_not_run() -> None:
-    async def main() -> Any:
-        sup = await supervised(child("a"))
-        running = await Supervisor.restart_child(sup, "a")
-        await Supervisor.terminate_child(sup, "a")
-        started = await Supervisor.restart_child(sup, "a")
-        return running, started == ("ok", await whereis("a"))
-
-    assert run(main) == (("error", "running"), True)
-
-
-def while_restarting(ask: Any) -> Any:
-    """Ask a supervisor about a child whose retry is in its mailbox, behind the question."""
-
-    async def slow_judge() -> None:
-        await register(self_(), "judge")
-        for verdict in ("start", "fail", "start"):
-            _, asker = await receive(("may I?", ANY))
-            await work(10)
-            send(asker, verdict)
-
-    async def main() -> Any:
-        spawn(slow_judge)
-        sup = await supervised(child("a", Flaky))
-        GenServer.cast("a", "boom")
-        await receive(after=5)
-        return await ask(sup)
-
-    return run(main)
-
-
-@pytest.mark.rule("16.39", "16.40", "16.42")
-def test_a_child_that_waits_for_its_retry_is_restarting() -> None:
-    assert while_restarting(lambda s: Supervisor.restart_child(s, "a")) == ("error", "restarting")
-    assert while_restarting(lambda s: Supervisor.delete_child(s, "a")) == ("error", "restarting")
-    again = while_restarting(lambda s: Supervisor.start_child(s, child("a")))
-    assert again == ("error", "already_present")
-
-
-@pytest.mark.rule("16.40")
-def test_delete_child_removes_one_that_does_not_run() -> None:
-    async def main() -> Any:
-        sup = await supervised(child("a"))
-        running = await Supervisor.delete_child(sup, "a")
-        await Supervisor.terminate_child(sup, "a")
-        return running, await Supervisor.delete_child(sup, "a"), await pids(sup)
-
-    assert run(main) == (("error", "running"), "ok", {})
-
-
-@pytest.mark.rule("16.41")
-@pytest.mark.parametrize("name", ["terminate_child", "restart_child", "delete_child"])
-def test_an_unknown_id_is_not_found(name: str) -> None:
-    async def main() -> Any:
-        return await getattr(Supervisor, name)(await supervised(child("a")), "b")
-
-    assert run(main) == ("error", "not_found")
-
-
-@pytest.mark.rule("16.42")
-def test_start_child_appends_and_knows_ids_in_use() -> None:
-    async def main() -> Any:
-        sup = await supervised(child("a"))
-        new = await Supervisor.start_child(sup, child("b"))
-        twice = await Supervisor.start_child(sup, child("b"))
-        await Supervisor.terminate_child(sup, "b")
-        present = await Supervisor.start_child(sup, child("b"))
-        return twice == ("error", ("already_started", new[1])), present, list(await pids(sup))
-
-    assert run(main) == (True, ("error", "already_present"), ["a", "b"])
-
-
-@pytest.mark.rule("16.42")
-def test_start_child_keeps_an_ignored_child_unless_temporary() -> None:
-    async def main() -> Any:
-        sup = await supervised()
-        ignored = (_gives, ("ignore",))
-        results = (
-            await Supervisor.start_child(sup, ChildSpec("a", ignored)),
-            await Supervisor.start_child(sup, ChildSpec("b", ignored, restart="temporary")),
-            await Supervisor.restart_child(sup, "a"),
-        )
-        return results, await pids(sup)
-
-    ignored = ("ok", "undefined")
-    assert run(main) == ((ignored, ignored, ignored), {"a": "undefined"})
-
-
-@pytest.mark.rule("16.43")
-def test_a_start_child_that_fails_shows_the_record_and_keeps_nothing() -> None:
-    async def main() -> Any:
-        sup = await supervised()
-        start = (_gives, (("error", "no"),))
-        failed = await Supervisor.start_child(sup, ChildSpec("b", start))
-        record = ("child", "undefined", "b", start, "permanent", False, 5000, "worker", [_gives])
-        bad = await Supervisor.start_child(sup, {"id": "b"})
-        return failed == ("error", ("no", record)), bad, await pids(sup)
-
-    assert run(main) == (True, ("error", "missing_start"), {})
-
-
-@pytest.mark.rule("16.44")
-def test_count_children_counts_specs_and_the_living() -> None:
-    async def main() -> Any:
-        sup = await supervised(child("a"), (Inner, []), child("b"))
-        await Supervisor.terminate_child(sup, "a")
-        return await Supervisor.count_children(sup)
-
-    assert run(main) == {"specs": 3, "active": 2, "supervisors": 1, "workers": 2}
-
-
-# --- Notes, snapshots ----------------------------------------------------------------------------
-
-
-def test_a_supervisor_publishes_what_happens_to_its_children() -> None:
-    async def main() -> Any:
-        process_flag("trap_exit", True)
-        sup = await supervised(child("a"), child("b"), max_restarts=1)
-        await crash("a")
-        await crash("a")
-        await receive(("EXIT", sup, ANY))
-
-    found = [(kind, fields.get("id")) for kind, fields in notes(main)]
-    words = ("child started", "child exited", "child stopped", "gave up")
-    assert [each for each in found if each[0] in words] == [
-        ("child started", "a"),
-        ("child started", "b"),
-        ("child exited", "a"),
-        ("child started", "a"),
-        ("child exited", "a"),
-        ("gave up", "a"),
-        ("child stopped", "b"),
-    ]
-
-
-class Mortal(GenServer):
-    """Ends when told; has no name, so that a search of it is small."""
-
-    def handle_cast(self, reason: Any, state: Any) -> Any:
-        raise Exit(reason)
-
-
-def test_a_supervisor_has_a_finite_graph() -> None:
-    async def main() -> Any:
-        process_flag("trap_exit", True)
-        flags = {"strategy": "one_for_one", "max_restarts": 1}
-        _, sup = await Supervisor.start_link([(Mortal, 0)], **flags)
-        ((_, pid, _, _),) = await Supervisor.which_children(sup)
-        GenServer.cast(pid, "boom")
-        ((_, after, _, _),) = await Supervisor.which_children(sup)
-        return after == pid
-
-    assert outcomes(main) == {True, False}
-
-
-# --- Group strategies ----------------------------------------------------------------------------
-
-
-def moved(strategy: str, *children: Any) -> Any:
-    """Let "b" crash; gives who has another pid afterwards, and what was logged since."""
-
-    async def main() -> Any:
-        sup = await supervised(*children, strategy=strategy)
-        before = await pids(sup)
-        log("crash")
-        await crash("b")
-        await receive(after=1)
-        after = await pids(sup)
-        return [id for id in after if after[id] != before[id]], list(after)
-
-    result = simulate(main)
-    lines = list(result.logged)
-    return *result.returned, lines[lines.index("crash") + 1 :]
-
-
-def test_one_for_all_stops_all_others_in_reverse_and_starts_all_in_order() -> None:
-    children = [child(name, Trapper) for name in "abc"]
-    changed, _, lines = moved("one_for_all", *children)
-    assert changed == ["a", "b", "c"]
-    assert [line[:2] for line in lines] == [
-        ("down", "b"), ("down", "c"), ("down", "a"), ("up", "a"), ("up", "b"), ("up", "c"),
-    ]  # fmt: skip
-
-
-def test_rest_for_one_leaves_those_before_alone() -> None:
-    children = [child(name, Trapper) for name in "abc"]
-    changed, _, lines = moved("rest_for_one", *children)
-    assert changed == ["b", "c"]
-    assert [line[:2] for line in lines] == [("down", "b"), ("down", "c"), ("up", "b"), ("up", "c")]
-
-
-def test_a_group_restart_drops_temporary_children() -> None:
-    children = [child("a"), child("b"), child("c", restart="temporary")]
-    assert moved("one_for_all", *children)[1] == ["a", "b"]
-
-
-def test_a_group_restart_revives_a_transient_child_that_had_ended() -> None:
-    async def main() -> Any:
-        sup = await supervised(
-            child("a", restart="transient"), child("b"), strategy="one_for_all", max_restarts=1
-        )
-        await crash("a", "normal")
-        await crash("b")
-        await receive(after=1)
-        return await whereis("a") is not None, (await pids(sup))["a"] == await whereis("a")
-
-    assert run(main) == (True, True)
-
-
-@pytest.mark.parametrize("strategy", ["one_for_all", "rest_for_one"])
-def test_a_group_restart_that_fails_is_tried_again(strategy: str) -> None:
-    async def main() -> Any:
-        spawn(judge, "start", "fail", "start")
-        sup = await supervised(child("a"), child("b"), child("c", Flaky), strategy=strategy)
-        await crash("b")
-        await receive(after=1)
-        listed = await pids(sup)
-        return [id for id in listed if listed[id] == await whereis(id)]
-
-    result = simulate(main)
-    assert result.returned == ["a", "b", "c"]
-    ups = [line[1] for line in result.logged if type(line) is tuple]
-    # The second attempt of one_for_all starts all again, that of rest_for_one only the rest.
-    assert ups == (["a", "b", "a", "b", "a", "b"] if strategy == "one_for_all" else ["a", "b", "b"])
-
-
-@pytest.mark.parametrize(
-    ("auto_shutdown", "ends", "reason"),
-    [
-        ("any_significant", ["a"], "shutdown"),
-        ("all_significant", ["a"], "runs"),
-        ("all_significant", ["a", "b"], "shutdown"),
-        ("any_significant", ["c"], "runs"),
-    ],
-)
-def test_the_end_of_significant_children_shuts_the_supervisor_down(
-    auto_shutdown: str, ends: list[str], reason: str
-) -> None:
-    async def main() -> Any:
-        process_flag("trap_exit", True)
-        significant = {"restart": "transient", "significant": True}
-        children = [child("a", **significant), child("b", **significant)]
-        children.append(child("c", restart="transient"))
-        sup = await supervised(*children, auto_shutdown=auto_shutdown)
-        for name in ends:
-            await crash(name, "normal")
-        ended = await receive(("EXIT", sup, ANY), after=1)
-        return ended[2] if type(ended) is tuple else "runs"
-
-    assert run(main) == reason
-
-
-def test_a_significant_child_that_is_terminated_by_hand_shuts_nothing_down() -> None:
-    async def main() -> Any:
-        significant = {"restart": "transient", "significant": True}
-        sup = await supervised(child("a", **significant), auto_shutdown="any_significant")
-        await Supervisor.terminate_child(sup, "a")
-        return await alive(sup)
-
-    assert run(main) is True
