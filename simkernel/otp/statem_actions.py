@@ -117,7 +117,9 @@ def read_action(action: Any) -> Any:
         read = _TUPLES.get(len(action), _no_action)
     else:
         read = _READERS.get(kind, _no_action)
-    return read(action) or Bad(action)
+    # Not `or`: an action without fields is an empty tuple.
+    found = read(action)
+    return Bad(action) if found is None else found
 
 
 def is_caller(caller: Any) -> bool:

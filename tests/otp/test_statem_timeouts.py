@@ -271,7 +271,7 @@ def test_terminate_sees_the_new_state_when_entering_stops() -> None:
 def test_a_timeout_of_the_enter_call_overrides() -> None:
     table = {
         ("a", "x"): NextState("b", 1, StateTimeout(10, "event")),
-        ("b", "enter"): keep(StateTimeout(20, "enter")),
+        ("b", "enter"): keep(StateTimeout(20, "entered")),
     }
     seen = callbacks(table, "x", cls=Entering)
-    assert seen[3:] == [("state_timeout", "enter", "b", 1)]
+    assert seen[3:] == [("state_timeout", "entered", "b", 1)]
