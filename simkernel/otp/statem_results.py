@@ -76,7 +76,7 @@ def read_result(result: Any) -> Move | Halt | None:
     >>> read_result(("next_state", "busy", 1)) == read_result(NextState("busy", 1))
     True
     >>> read_result("stop"), read_result("keep_state")
-    (Halt(reason='normal', replies=(), data=Absent), None)
+    (Halt(reason='normal', replies=(), data=<class 'simkernel.otp.results.Absent'>), None)
     """
     kind = type(result)
     if kind is tuple:

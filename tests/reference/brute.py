@@ -5,7 +5,7 @@ signal and each timer is an event of its own. A state is an immutable value, `su
 what can come next, and `explore` visits every state.
 
 Rules are a value, because the documents and the real VM differ in what makes a process handle all
-that has arrived (see docs/explanation/decisions.md): `LESSONS` is rule 7 of the kernel lessons,
+that has arrived (see FINDINGS.md): `LESSONS` is rule 7 of the kernel lessons,
 `VM` what was seen.
 """
 
@@ -357,8 +357,7 @@ class Model:
 
     def _link(self, state: State, who: int, target: str) -> list[State]:
         p, peer = state.procs[who], self.at[target]
-        # Who is linked already is not looked up: the EXIT of the one that died is on its way.
-        if peer == who or peer in p.links:
+        if peer == who:
             return [self._next(state, who, "ok")]
         if state.procs[peer].reason is not None:
             if not p.trap:
@@ -369,7 +368,7 @@ class Model:
             message = ("msg", ("EXIT", target, "noproc"))
             return [self._arrive(self._next(state, who, "ok"), who, message)]
         state = self._next(state, who, "ok", links=p.links | {peer})
-        return [self._deliver(state, who, peer, ("link", who))]
+        return [state if peer in p.links else self._deliver(state, who, peer, ("link", who))]
 
     def _unlink(self, state: State, who: int, target: str) -> list[State]:
         p, peer = state.procs[who], self.at[target]
