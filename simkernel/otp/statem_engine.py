@@ -201,11 +201,12 @@ class StateMachine(gen.Behaviour):
         callback, result = await self.run(type_, content, turn.state, turn.data)
         read = read_result(result)
         if type(read) is not Move:
+            if result is None:
+                # A raise, as far as OTP is concerned: of an enter call, it ends in the old state.
+                await self.crash("function_clause", callback)
             self.state, self.data = turn.state, turn.data
             if type(read) is Halt:
                 await self.halt(read, callback)
-            if result is None:
-                await self.crash("function_clause", callback)
             await self.crash(("bad_return_from_state_function", result), callback)
         state, data, actions, turn.enters = read
         if state is not Absent and not equal(state, turn.state):

@@ -261,6 +261,12 @@ def test_terminate_sees_the_old_state_when_entering_raises() -> None:
     assert ending(table, "x", cls=Entering)[1][-1] == ("terminate", "oops", "a", 0)
 
 
+@pytest.mark.rule("17.37", "17.52")
+def test_terminate_sees_the_old_state_when_entering_has_no_clause() -> None:
+    table = {("a", "x"): NextState("b", 1), ("b", "enter"): None}
+    assert ending(table, "x", cls=Entering)[1][-1] == ("terminate", "function_clause", "a", 0)
+
+
 @pytest.mark.rule("17.37")
 def test_terminate_sees_the_new_state_when_entering_stops() -> None:
     table = {("a", "x"): NextState("b", 1), ("b", "enter"): ("stop", "why")}
