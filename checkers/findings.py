@@ -58,25 +58,29 @@ def _crashes(m: Machine) -> list[Finding]:
 def crashes_so_far(m: Machine) -> bytes:
     """Give what the deaths so far can still contribute to findings, as a key."""
     return "".join(
-        f"{death.pid} {_short(death.reason)} {death.watched}\n"
+        f"{death.pid} {_short(death.reason)} {death.trapped} {death.watchers}\n"
         for death in m.deaths
         if not quiet(death.reason)
     ).encode()
 
 
 def _noticed(death: Death, by_pid: dict[Pid, Death]) -> bool:
-    """Tell whether a death was noticed, by the process itself or by one that it took along."""
-    seen, left = {death.pid}, [death]
+    """Tell whether a death was noticed, by anybody whom it did not take along.
+
+    Whoever is in a call monitors the server. If the server's links end that caller too, before it
+    could fail, then nobody is left who knows.
+    """
+    taken_along, left = {death.pid: death}, [death]
     while left:
-        one = left.pop()
-        if one.watched:
-            return True
-        for peer in one.peers:
+        for peer in left.pop().peers:
             taken = by_pid.get(peer)
-            if taken is not None and taken.killed and peer not in seen:
-                seen.add(peer)
+            if taken is not None and taken.killed and peer not in taken_along:
+                taken_along[peer] = taken
                 left.append(taken)
-    return False
+    return any(
+        one.trapped or any(watcher not in taken_along for watcher in one.watchers)
+        for one in taken_along.values()
+    )
 
 
 def _stuck(m: Machine, ended: str) -> list[Finding]:

@@ -22,16 +22,19 @@ class Death(NamedTuple):
     pid: Pid
     reason: Any
     killed: bool
-    watched: bool  # a linked process traps exits, or somebody monitors it
+    trapped: bool  # a linked process traps exits
     peers: tuple[Pid, ...]
+    watchers: tuple[Pid, ...]  # who monitored it
 
 
-def watched(m: Machine, p: Process) -> bool:
-    """Tell whether somebody is there to notice the death of `p`."""
-    if p.watchers:
-        return True
+def trapped(m: Machine, p: Process) -> bool:
+    """Tell whether the exit signal of `p` will be a message to somebody."""
     living = [m.processes[peer] for peer in p.links or () if peer in m.processes]
     return any(peer.trap_exit for peer in living)
+
+
+def _watchers(p: Process) -> tuple[Pid, ...]:
+    return tuple(pid for pid, _ in (p.watchers or {}).values())
 
 
 def end(m: Machine, p: Process, reason: Any, *, killed: bool) -> None:
@@ -52,9 +55,9 @@ def end(m: Machine, p: Process, reason: Any, *, killed: bool) -> None:
     del m.processes[p.pid]
     alone = not p.links and not p.watchers
     m.deaths.append(
-        Death(p.pid, reason, killed, False, ())
+        Death(p.pid, reason, killed, False, (), ())
         if alone
-        else Death(p.pid, reason, killed, watched(m, p), tuple(p.links or ()))
+        else Death(p.pid, reason, killed, trapped(m, p), tuple(p.links or ()), _watchers(p))
     )
     if m.tables.by_ref or p.name is not None or p.timers or p.monitors or p.timer is not None:
         release(m, p)

@@ -11,12 +11,14 @@ from simkernel import (
     Exit,
     alive,
     exit,
+    monitor,
     process_flag,
     receive,
     self_,
     send,
     send_after,
     send_interval,
+    sleep,
     spawn,
     spawn_link,
     spawn_monitor,
@@ -82,6 +84,24 @@ async def a_crash_that_takes_main_along() -> None:
     await receive(idle=True)
 
 
+async def watches(pid: Any) -> None:
+    monitor(pid)
+    await receive()
+
+
+async def crash_when_told() -> None:
+    await receive("now")
+    raise ValueError("no")
+
+
+async def a_crash_that_takes_its_only_watcher_along() -> None:
+    pid = spawn_link(crash_when_told)
+    spawn_link(watches, pid)
+    await sleep(1)
+    send(pid, "now")
+    await receive(idle=True)
+
+
 async def a_kill_on_purpose() -> None:
     pid = spawn(waits_idly)
     exit(pid, "kill")
@@ -139,6 +159,7 @@ async def says(to: Any, word: str) -> None:
         (a_crash_that_is_trapped, []),
         (a_crash_that_is_trapped_one_link_further, []),
         (a_crash_that_takes_main_along, ["crash <root.1>"]),
+        (a_crash_that_takes_its_only_watcher_along, ["crash <root.1>"]),
         (a_quiet_end, []),
         (a_kill_on_purpose, []),
         (a_process_that_waits_for_ever, ["stuck <root.1>"]),
