@@ -23,7 +23,7 @@ from simkernel.otp.statem_actions import (
     Timeout,
     read_action,
 )
-from simkernel.otp.statem_results import Halt, Move, read_result
+from simkernel.otp.statem_results import NONE, Halt, Move, read_result
 from simkernel.otp.statem_timeouts import Timeouts
 from simkernel.terms import ErlangError, Exit, Stack, Throw, equal, freeze, reason_of, thaw
 
@@ -112,7 +112,7 @@ class StateMachine(gen.Behaviour):
             await starter.fail(("error", reason), ended_by(reason, stack))
         match result:
             case ("ok", state, data):
-                actions: Any = ()
+                actions: Any = NONE
             case ("ok", state, data, actions):
                 pass
             case Ignore() | "ignore":
@@ -217,7 +217,7 @@ class StateMachine(gen.Behaviour):
             turn.enters = True
         if data is not Absent:
             turn.data = data
-        if actions != ():
+        if actions is not NONE:
             await self.act(turn, actions, callback, entering)
 
     async def run(self, type_: Any, content: Any, state: Any, data: Any) -> tuple[Any, Any]:
@@ -255,8 +255,6 @@ class StateMachine(gen.Behaviour):
 
     async def act(self, turn: Turn, actions: Any, callback: Any, entering: bool) -> None:
         """Do actions, or collect them, from left to right."""
-        if actions == ():
-            return
         for action in actions if type(actions) is list else [actions]:
             read = read_action(action)
             kind = type(read)
@@ -342,8 +340,6 @@ class StateMachine(gen.Behaviour):
         if halt.data is not Absent:
             self.data = halt.data
         replies = halt.replies
-        if replies == ():
-            replies = []
         for reply in replies if type(replies) is list else [replies]:
             read = read_action(reply)
             if type(read) is not Reply:

@@ -7,39 +7,42 @@ from typing import Any, NamedTuple
 
 from simkernel.otp.results import Absent, Stop
 
+NONE: list[Any] = []
+"""No actions: never changed. Not the empty tuple, which equals an action without fields."""
+
 
 class NextState(NamedTuple):
     """Go on in a state, which may be the old one, with data and actions."""
 
     state: Any
     data: Any
-    actions: Any = ()
+    actions: Any = NONE
 
 
 class KeepState(NamedTuple):
     """Stay in the state, with new data."""
 
     data: Any
-    actions: Any = ()
+    actions: Any = NONE
 
 
 class KeepStateAndData(NamedTuple):
     """Stay in the state and keep the data; the class itself says the same."""
 
-    actions: Any = ()
+    actions: Any = NONE
 
 
 class RepeatState(NamedTuple):
     """As KeepState, and enter the state again."""
 
     data: Any
-    actions: Any = ()
+    actions: Any = NONE
 
 
 class RepeatStateAndData(NamedTuple):
     """As KeepStateAndData, and enter the state again; the class itself says the same."""
 
-    actions: Any = ()
+    actions: Any = NONE
 
 
 class StopAndReply(NamedTuple):
@@ -76,7 +79,7 @@ def read_result(result: Any) -> Move | Halt | None:
     >>> read_result(("next_state", "busy", 1)) == read_result(NextState("busy", 1))
     True
     >>> read_result("stop"), read_result("keep_state")
-    (Halt(reason='normal', replies=(), data=<class 'simkernel.otp.results.Absent'>), None)
+    (Halt(reason='normal', replies=[], data=<class 'simkernel.otp.results.Absent'>), None)
     """
     kind = type(result)
     if kind is tuple:
@@ -89,18 +92,18 @@ def read_result(result: Any) -> Move | Halt | None:
     return None if read is None else read(result)
 
 
-_KEEP = Move(Absent, Absent, ())
-_REPEAT = Move(Absent, Absent, (), True)
+_KEEP = Move(Absent, Absent, NONE)
+_REPEAT = Move(Absent, Absent, NONE, True)
 _WORDS: dict[str, Move | Halt] = {
     "keep_state_and_data": _KEEP,
     "repeat_state_and_data": _REPEAT,
-    "stop": Halt("normal", (), Absent),
+    "stop": Halt("normal", NONE, Absent),
 }
 _CLASSES: dict[Any, Move] = {KeepStateAndData: _KEEP, RepeatStateAndData: _REPEAT}
 
 
 def _stop(stop: Stop) -> Halt | None:
-    return Halt(stop.reason, (), stop.state) if stop.answer is Absent else None
+    return Halt(stop.reason, NONE, stop.state) if stop.answer is Absent else None
 
 
 _READERS: dict[Any, Callable[[Any], Move | Halt | None]] = {
@@ -120,14 +123,14 @@ def _of_tuple(result: Any) -> Move | Halt | None:
         return None
     match (head, len(result)):
         case ("next_state", 3 | 4):
-            return Move(result[1], result[2], result[3] if len(result) == 4 else ())
+            return Move(result[1], result[2], result[3] if len(result) == 4 else NONE)
         case ("keep_state" | "repeat_state", 2 | 3):
-            actions = result[2] if len(result) == 3 else ()
+            actions = result[2] if len(result) == 3 else NONE
             return Move(Absent, result[1], actions, head == "repeat_state")
         case ("keep_state_and_data" | "repeat_state_and_data", 2):
             return Move(Absent, Absent, result[1], head == "repeat_state_and_data")
         case ("stop", 2 | 3):
-            return Halt(result[1], (), result[2] if len(result) == 3 else Absent)
+            return Halt(result[1], NONE, result[2] if len(result) == 3 else Absent)
         case ("stop_and_reply", 3 | 4):
             return Halt(result[1], result[2], result[3] if len(result) == 4 else Absent)
     return None
