@@ -6,6 +6,7 @@ The order of things is OTP's, step by step: semantics, section 17.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Coroutine
 from types import CoroutineType
 from typing import Any, NoReturn
 
@@ -81,8 +82,8 @@ class Turn:
         self.enters = False
         self.hibernates = False
         self.postpones = False
-        self.inserted: list[Event] = []
-        self.timeouts: list[Timeout] = []
+        self.inserted: list[Event] | None = None
+        self.timeouts: list[Timeout] | None = None
 
 
 class StateMachine(gen.Behaviour):
@@ -137,58 +138,74 @@ class StateMachine(gen.Behaviour):
         self.state, self.data = state, data
         note("state entered", state=state)
         turn = Turn(state, data)
-        await self.act(turn, actions, callback, entering=False)
+        fault = self.act(turn, actions, entering=False)
+        if fault is not None:
+            await self.crash(fault, callback)
         turn.postpones = False
         turn.enters = True
         await self.enter(turn)
         queue: deque[Event] = deque()
-        await self.commit(turn, None, queue)
-        return await self.go_on(turn, queue)
+        self.commit(turn, ("init", None), queue)
+        if turn.timeouts is not None:
+            await self.reset(turn.timeouts, changed=False)
+        first = self.next(queue)
+        if first is not None:
+            return await self.go_on(first, queue)
+        if turn.hibernates:
+            note("hibernated")
+        return _AT_REST
 
     # --- The loop --------------------------------------------------------------------------------
 
-    async def serve(self, message: Any) -> Rest:
+    def serve(self, message: Any) -> Coroutine[Any, Any, Rest]:
         """Make an event of a message and handle it, and all that follows from it."""
-        type_: Any = "info"
-        content = message
         if type(message) is tuple:
             size = len(message)
             if size == 3:
                 head, second, third = message
                 if head == gen.CALL:
-                    type_, content = ("call", second), third
-                elif head == gen.SYSTEM:
-                    return await self.system(second, third)
-                elif head == "EXIT" and second == self.parent:
-                    await self.end(third)
-                elif head == "timeout" and self.timeouts is not None:
+                    return self.go_on((("call", second), freeze(third, "content")))
+                if head == gen.SYSTEM:
+                    return self.system(second, third)
+                if head == "EXIT" and second == self.parent:
+                    return self.end(third)
+                if head == "timeout" and self.timeouts is not None:
                     expired = self.timeouts.expired(second, third)
                     if expired is not None:
-                        type_, content = expired.type, expired.content
+                        return self.go_on((expired.type, expired.content))
             elif size == 2 and message[0] == gen.CAST:
-                type_, content = "cast", message[1]
-        queue: deque[Event] = deque(((type_, freeze(content, "content")),))
-        return await self.go_on(None, queue)
+                return self.go_on(("cast", freeze(message[1], "content")))
+        return self.go_on(("info", freeze(message, "content")))
 
-    async def go_on(self, turn: Turn | None, queue: deque[Event]) -> Rest:
-        """Handle what is queued and then what is due, down to the next wait."""
+    async def go_on(self, event: Event, queue: deque[Event] | None = None) -> Rest:
+        """Handle an event, then what is queued, then what is due, down to the next wait."""
+        if queue is None:
+            queue = deque()
         while True:
-            if queue:
-                event = queue.popleft()
-            elif self.timeouts is not None and self.timeouts.due:
-                due = self.timeouts.next_due()
-                event = due.type, due.content
-            else:
-                break
             turn = Turn(self.state, self.data)
             await self.step(turn, event[0], thaw(event[1]))
             if turn.enters:
                 await self.enter(turn)
-            await self.commit(turn, event, queue)
+            changed = self.commit(turn, event, queue)
+            if self.timeouts is not None or turn.timeouts is not None:
+                await self.reset(turn.timeouts, changed)
+            following = self.next(queue)
+            if following is None:
+                break
+            event = following
         # A machine at rest has no stack to drop, so that hibernation is a rest like any other.
-        if turn is not None and turn.hibernates:
+        if turn.hibernates:
             note("hibernated")
         return _AT_REST
+
+    def next(self, queue: deque[Event]) -> Event | None:
+        """Give the event that comes before anything in the mailbox, if there is one."""
+        if queue:
+            return queue.popleft()
+        if self.timeouts is not None and self.timeouts.due:
+            due = self.timeouts.next_due()
+            return due.type, due.content
+        return None
 
     async def enter(self, turn: Turn) -> None:
         """Call the new state with "enter", as often as it asks for that."""
@@ -196,33 +213,9 @@ class StateMachine(gen.Behaviour):
             await self.step(turn, "enter", self.state)
 
     async def step(self, turn: Turn, type_: Any, content: Any) -> None:
-        """Run one callback and collect what it says."""
-        entering = type(type_) is str and type_ == "enter"
-        callback, result = await self.run(type_, content, turn.state, turn.data)
-        read = read_result(result)
-        if type(read) is not Move:
-            if result is None:
-                # A raise, as far as OTP is concerned: of an enter call, it ends in the old state.
-                await self.crash("function_clause", callback)
-            self.state, self.data = turn.state, turn.data
-            if type(read) is Halt:
-                await self.halt(read, callback)
-            await self.crash(("bad_return_from_state_function", result), callback)
-        state, data, actions, turn.enters = read
-        if state is not Absent and not equal(state, turn.state):
-            if entering:
-                self.state, self.data = turn.state, turn.data
-                await self.crash(("bad_state_enter_return_from_state_function", result), callback)
-            turn.state = state
-            turn.enters = True
-        if data is not Absent:
-            turn.data = data
-        if actions is not NONE:
-            await self.act(turn, actions, callback, entering)
-
-    async def run(self, type_: Any, content: Any, state: Any, data: Any) -> tuple[Any, Any]:
-        """Run a callback; gives it and its result. One that fails ends the process."""
+        """Run one callback and collect what it says. One that fails ends the process."""
         module = self.modules[0]
+        state, data = turn.state, turn.data
         machine = context.machine
         checking = machine is not None and machine.checking
         before = (freeze(state, "state"), freeze(data, "data")) if checking else ()
@@ -246,15 +239,40 @@ class StateMachine(gen.Behaviour):
             if module.terminate is not None:
                 await gen.next_step()
             await self.end(reason, stack)
-        for name, value, was in zip(("state", "data"), (state, data), before, strict=False):
-            if not in_place.is_unchanged(value, was):
-                in_place.report(callback, was, value, name)
-        return callback, result
+        if checking:
+            for name, value, was in zip(("state", "data"), (state, data), before, strict=True):
+                if not in_place.is_unchanged(value, was):
+                    in_place.report(callback, was, value, name)
+        ending = self.collect(turn, result, type_ == "enter")
+        if type(ending) is Halt:
+            await self.halt(ending, callback)
+        elif ending is not None:
+            await self.crash(ending, callback)
+
+    def collect(self, turn: Turn, result: Any, entering: bool) -> Any:
+        """Take a result into the turn; gives a Halt, or what is wrong with it, or None."""
+        read = read_result(result)
+        if type(read) is not Move:
+            if result is None:
+                # A raise, as far as OTP is concerned: of an enter call, it ends in the old state.
+                return "function_clause"
+            self.state, self.data = turn.state, turn.data
+            return read or ("bad_return_from_state_function", result)
+        state, data, actions, turn.enters = read
+        if state is not Absent and not equal(state, turn.state):
+            if entering:
+                self.state, self.data = turn.state, turn.data
+                return ("bad_state_enter_return_from_state_function", result)
+            turn.state = state
+            turn.enters = True
+        if data is not Absent:
+            turn.data = data
+        return None if actions is NONE else self.act(turn, actions, entering)
 
     # --- Actions ---------------------------------------------------------------------------------
 
-    async def act(self, turn: Turn, actions: Any, callback: Any, entering: bool) -> None:
-        """Do actions, or collect them, from left to right."""
+    def act(self, turn: Turn, actions: Any, entering: bool) -> Any:
+        """Do actions, or collect them, from left to right; gives what is wrong with one."""
         for action in actions if type(actions) is list else [actions]:
             read = read_action(action)
             kind = type(read)
@@ -262,7 +280,7 @@ class StateMachine(gen.Behaviour):
                 gen.reply(read.answer, read.state)
                 continue
             if kind is Timeout:
-                turn.timeouts.append(read)
+                turn.timeouts = [*(turn.timeouts or ()), read]
                 continue
             if kind is Hibernation:
                 turn.hibernates = read.flag
@@ -270,13 +288,15 @@ class StateMachine(gen.Behaviour):
             fault = self.fault(read, action, entering)
             if fault is not None:
                 self.state, self.data = turn.state, turn.data
-                await self.crash((fault, action), callback)
+                return (fault, action)
             if kind is Postpone:
                 turn.postpones = read.flag
             elif kind is NextEvent:
-                turn.inserted.append((read.type, freeze(read.content, "content")))
+                event = read.type, freeze(read.content, "content")
+                turn.inserted = [*(turn.inserted or ()), event]
             else:
                 self.switch(read)
+        return None
 
     def fault(self, read: Any, action: Any, entering: bool) -> str | None:
         """Give what is wrong with an action, if anything is."""
@@ -304,12 +324,12 @@ class StateMachine(gen.Behaviour):
 
     # --- The commit ------------------------------------------------------------------------------
 
-    async def commit(self, turn: Turn, event: Event | None, queue: deque[Event]) -> None:
-        """Let what was collected be: the state, then the queue, then the timeouts."""
+    def commit(self, turn: Turn, event: Event, queue: deque[Event]) -> bool:
+        """Let what was collected be: the state, then the queue; tells whether the state changed."""
         old = self.state
         changed = not equal(turn.state, old)
         self.state, self.data = turn.state, turn.data
-        if turn.postpones and event is not None:
+        if turn.postpones:
             note("event postponed", type=event[0], content=event[1])
             if self.postponed is None:
                 self.postponed = []
@@ -319,18 +339,22 @@ class StateMachine(gen.Behaviour):
             if self.postponed is not None:
                 queue.extendleft(reversed(self.postponed))
                 self.postponed = None
-        if turn.inserted:
+        if turn.inserted is not None:
             queue.extendleft(reversed(turn.inserted))
+        return changed
+
+    async def reset(self, wanted: list[Timeout] | None, changed: bool) -> None:
+        """Cancel the timeouts that the event cancels, then do what actions say of timeouts."""
         timeouts = self.timeouts
-        if timeouts is not None:
+        if timeouts is None:
+            timeouts = self.timeouts = Timeouts()
+        else:
             if changed:
                 await timeouts.cancel("state_timeout")
             await timeouts.cancel("timeout")
-        if turn.timeouts:
-            if timeouts is None:
-                timeouts = self.timeouts = Timeouts()
-            await timeouts.change(turn.timeouts)
-        if timeouts is not None and not timeouts.running:
+        if wanted is not None:
+            await timeouts.change(wanted)
+        if not timeouts.running:
             self.timeouts = None
 
     # --- The end ---------------------------------------------------------------------------------
