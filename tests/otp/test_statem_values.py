@@ -1,5 +1,6 @@
 """GenStateMachine: the class, what it is at rest, what tools see of it (17.53 to 17.60)."""
 
+from random import Random
 from typing import Any
 
 import pytest
@@ -32,9 +33,14 @@ from simkernel import (
     work,
 )
 from simkernel.errors import ForgottenReturn, StateChangedInPlace, UsageError
+from simkernel.kernel.clock import ConcreteClock
 from simkernel.kernel.effects import spawn
+from simkernel.kernel.machine import Machine as Kernel
+from simkernel.kernel.snapshot import restore, snapshot
 from simkernel.otp import sys
 from simkernel.spec import of
+from simkernel.terms import thaw
+from tests.otp import tables
 from tests.otp.machines import Shown, callbacks, ending
 from tests.otp.running import logged, notes, run
 
@@ -230,6 +236,30 @@ def test_a_search_goes_back_to_queues_timeouts_and_modules() -> None:
         ("go", "finish", "later"),
         ("go", "later"),
     }
+
+
+def tables_seen(program: Any, random: Random | None = None) -> Any:
+    """Run a table in the default schedule; with `random`, go astray and back now and then."""
+    m = Kernel(tables.drive, (program,), clock=ConcreteClock(0), snapshots=True)
+    while options := m.enabled():
+        if random is not None and random.random() < 0.2:
+            saved = snapshot(m)
+            for _ in range(random.randint(1, 6)):
+                if astray := m.enabled():
+                    m.apply(random.choice(astray))
+            restore(m, saved)
+            options = m.enabled()
+        m.apply(options[0])
+    seen = [tables.erlang(entry) for entry in thaw(m.returned)]
+    m.close()
+    return seen
+
+
+@pytest.mark.rule("17.56")
+@pytest.mark.parametrize("seed", range(30))
+def test_going_astray_and_back_changes_nothing(seed: int) -> None:
+    program = tables.random_program(Random(seed))
+    assert tables_seen(program, Random(seed)) == tables_seen(program)
 
 
 # --- What tools see ------------------------------------------------------------------------------
