@@ -32,8 +32,12 @@ _NAMES = {
     ),
     "simkernel.kernel.patterns": "ANY TIMEOUT Taken let pin when where",
     "simkernel.kernel.machine": "Machine",
+    "simkernel.otp.agent": "Agent",
+    "simkernel.otp.dynamic_supervisor": "DynamicSupervisor",
     "simkernel.otp.gen_server": "Continue GenServer Hibernate Ignore NoReply Ok Reply Stop",
     "simkernel.otp.supervisor": "ChildSpec Supervisor",
+    "simkernel.otp.task": "Task",
+    "simkernel.otp.task_supervisor": "TaskSupervisor",
     "simkernel.spec": "simulate spec",
 }
 # Modules that are published whole: their functions read best behind a prefix, `ets.insert`.
@@ -98,6 +102,8 @@ if TYPE_CHECKING:
     from simkernel.kernel.patterns import pin as pin
     from simkernel.kernel.patterns import when as when
     from simkernel.kernel.patterns import where as where
+    from simkernel.otp.agent import Agent as Agent
+    from simkernel.otp.dynamic_supervisor import DynamicSupervisor as DynamicSupervisor
     from simkernel.otp.gen_server import Continue as Continue
     from simkernel.otp.gen_server import GenServer as GenServer
     from simkernel.otp.gen_server import Hibernate as Hibernate
@@ -108,6 +114,8 @@ if TYPE_CHECKING:
     from simkernel.otp.gen_server import Stop as Stop
     from simkernel.otp.supervisor import ChildSpec as ChildSpec
     from simkernel.otp.supervisor import Supervisor as Supervisor
+    from simkernel.otp.task import Task as Task
+    from simkernel.otp.task_supervisor import TaskSupervisor as TaskSupervisor
     from simkernel.spec import simulate as simulate
     from simkernel.spec import spec as spec
     from simkernel.terms import Map as Map
