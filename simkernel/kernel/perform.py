@@ -64,7 +64,8 @@ def monitor(m: Machine, p: Process, e: Effect) -> None:
         p.monitors = {}
     p.monitors[ref] = (pid, shown)
     if pid is None:
-        travel(m, p.pid, p.pid, (codes.S_DOWN, p.pid, ref, shown, "noproc"))
+        # At once, unlike the answer for a dead pid: so 300,000 times of 300,000 on the VM.
+        m.deliver(p.pid, p.pid, (codes.S_DOWN, p.pid, ref, shown, "noproc"))
     else:
         m.deliver(p.pid, pid, (codes.S_MONITOR, p.pid, ref, shown))
 
