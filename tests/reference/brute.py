@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
-from . import zones
-from .programs import OWNER, STUCK, Op, Outcome, Program
-from .zones import Guard, Zone
+from tests.reference import zones
+from tests.reference.programs import OWNER, STUCK, Op, Outcome, Program
+from tests.reference.zones import Guard, Zone
 
 Signal = tuple[Any, ...]
 Message = Any

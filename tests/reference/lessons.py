@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .programs import (
+from tests.reference.programs import (
     Op,
     Outcome,
     Program,
@@ -74,7 +74,7 @@ def cannot(networks: tuple[str, ...] = BOTH, **wanted: object) -> Fact:
 
 
 def _lesson(rule: str, counts: tuple[int, int], *facts: Fact, **bodies: list[Op]) -> Lesson:
-    return Lesson(rule.split()[0], program(rule, **bodies), counts, facts)
+    return Lesson(rule.split(maxsplit=1)[0], program(rule, **bodies), counts, facts)
 
 
 def _down(reason: str, label: str = "m") -> tuple[str, ...]:

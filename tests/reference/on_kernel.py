@@ -44,8 +44,7 @@ from simkernel import (
     whereis,
 )
 from simkernel import exit as exit_signal
-
-from .programs import OWNER, STUCK, Op, Outcome, Program
+from tests.reference.programs import OWNER, STUCK, Op, Outcome, Program
 
 SILENT = ("silent",)
 TABLE_OPS = frozenset({"insert", "insert_new", "lookup", "delete", "spin"})

@@ -79,10 +79,7 @@ def searched(program: Program, network: str = "node", most: int = 20_000) -> fro
         return show(outcome_of(program, m)).encode()
 
     search = Dfs(m, history=history)
-    found = {
-        outcome_of(program, m)
-        for _ in search.leaves(cut=lambda: search.transitions > most)
-    }
+    found = {outcome_of(program, m) for _ in search.leaves(cut=lambda: search.transitions > most)}
     if search.cut:
         raise TooLarge(str(program))
     return frozenset(found)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from . import brute
-from .generate import programs, random_programs
-from .lessons import LESSONS, Lesson
-from .programs import Outcome, Program, end, kill, program, recv, send
+from tests.reference import brute
+from tests.reference.generate import programs, random_programs
+from tests.reference.lessons import LESSONS, Lesson
+from tests.reference.programs import Outcome, Program, end, kill, program, recv, send
 
 SMALL = [lesson for lesson in LESSONS if len(str(lesson.program)) < 60]
 BY_NAME = [lesson.program.name for lesson in LESSONS]
