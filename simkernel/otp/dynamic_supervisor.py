@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, cast
 
 from simkernel.kernel.awaited import Awaited, Receive, routine
@@ -75,12 +76,15 @@ class Flock:
     extra_arguments: list[Any]
     children: dict[Any, Kind | Member]
 
+    @cached_property
+    def kinds(self) -> dict[Kind, Kind]:
+        """Give the kinds seen so far: it saves memory, and is no part of the state."""
+        return {}
+
     def keep(self, pid: Pid, kind: Kind, args: tuple[Any, ...]) -> None:
         """Remember a child that runs."""
         if isinstance(kind.start[0], type):
-            # Kept beside the fields: it saves memory, and is no part of the state.
-            kinds = self.__dict__.setdefault("_kinds", {})
-            kind = kinds.setdefault(kind, kind)
+            kind = self.kinds.setdefault(kind, kind)
         self.children[pid] = kind if kind.restart == "temporary" else Member(kind, args)
 
 

@@ -21,7 +21,7 @@ from simkernel.kernel.effects import (
     spawn_link,
     unlink,
 )
-from simkernel.kernel.patterns import ANY, TIMEOUT
+from simkernel.kernel.patterns import ANY, TIMEOUT, Pattern
 from simkernel.otp import gen
 from simkernel.otp.child_spec import ChildSpec, options_of_class
 from simkernel.otp.task_process import callers, name_of, noreply, replying, unlink_and_exit
@@ -122,9 +122,9 @@ class Task:
         alarm, timer = _alarm(timeout)
         waited = {task.ref: task for task in tasks}
         replies: dict[Ref, Any] = {}
+        patterns = (alarm, Outcome(waited))
         try:
             while waited:
-                patterns = (alarm, *(each for t in waited.values() for each in _outcomes(t)))
                 message = await gen.waiting(Receive(patterns, why=("await_many", tasks)))
                 if type(message) is Ref or len(message) == 5:
                     for ref in waited:
@@ -237,6 +237,28 @@ def _owned(task: Task) -> None:
     me = self_()
     if task.owner != me:
         raise ArgumentError(f"task {task} must be queried from the owner but was queried from {me}")
+
+
+class Outcome(Pattern):
+    """The reply or the end of one of many tasks."""
+
+    __slots__ = ("waited",)
+
+    def __init__(self, waited: dict[Ref, Task]):
+        self.waited = waited
+
+    def bind(self, value: Any, found: dict[str, Any]) -> bool:
+        """Match (ref, _) and ("DOWN", ref, _, _, _)."""
+        if type(value) is not tuple:
+            return False
+        if len(value) == 2:
+            return type(value[0]) is Ref and value[0] in self.waited
+        if len(value) != 5 or value[0] != "DOWN":
+            return False
+        return value[1] in self.waited
+
+    def __repr__(self) -> str:
+        return f"Outcome({', '.join(map(str, self.waited))})"
 
 
 def _outcomes(task: Task) -> tuple[Any, Any]:

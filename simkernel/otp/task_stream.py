@@ -79,8 +79,8 @@ class Stream:
         results = await Task.async_stream(urls, fetch).to_list()
         first = await Task.async_stream(urls, fetch).take(1)
 
-    A loop that may be left early goes on an open one, which is closed at the end of the block; after
-    a plain `break` the tasks run on (Python does not tell the loop's iterator that it is left).
+    A loop that may be left early goes on an open one, which is closed at the end of the block.
+    After a plain `break` the tasks run on: Python does not tell the loop's iterator of it.
 
         async with Task.async_stream(urls, fetch) as results:
             async for result in results: ...
