@@ -5,7 +5,8 @@ signal and each timer is an event of its own. A state is an immutable value, `su
 what can come next, and `explore` visits every state.
 
 Rules are a value, because the documents and the real VM differ in what makes a process handle all
-that has arrived (see FINDINGS.md): `LESSONS` is rule 7 of the kernel lessons, `VM` what was seen.
+that has arrived (see FINDINGS.md): `LESSONS` is rule 7 of the kernel lessons,
+`VM` what was seen.
 """
 
 from __future__ import annotations
@@ -33,13 +34,15 @@ class Rules:
     leave as late as just before the next signal of the same process. `peeking`: where nothing but
     messages has reached either, a process may find another alive without waiting for an answer.
     `late_release`: a process is dead for link and monitor a moment before its table is gone, and
-    that a moment before its name is free.
+    that a moment before its name is free. `late_noproc`: what the runtime answers for the dead, to
+    a monitor or a link, arrives by an event of its own, on a node too.
     """
 
     observing: frozenset[str]
     lazy_monitor: bool
     peeking: bool
     late_release: bool
+    late_noproc: bool = False
 
 
 RULE_7: Final = frozenset(
@@ -47,7 +50,9 @@ RULE_7: Final = frozenset(
 )
 VM: Final = Rules(frozenset({"timeout"}), lazy_monitor=True, peeking=True, late_release=True)
 PROMPT: Final = Rules(VM.observing, lazy_monitor=False, peeking=False, late_release=False)
-LESSONS: Final = Rules(RULE_7, lazy_monitor=False, peeking=False, late_release=False)
+LESSONS: Final = Rules(
+    RULE_7, lazy_monitor=False, peeking=False, late_release=False, late_noproc=True
+)
 
 
 class Proc(NamedTuple):
@@ -191,9 +196,11 @@ class Model:
 
     # -- signals ---------------------------------------------------------------------------------
 
-    def _deliver(self, state: State, src: int, dst: int, signal: Signal) -> State:
-        """Let a signal leave: on a node, and to oneself, it has arrived then."""
-        if self.network == "node" or src == dst:
+    def _deliver(
+        self, state: State, src: int, dst: int, signal: Signal, late: bool = False
+    ) -> State:
+        """Let a signal leave: on a node, and to oneself, it has arrived then, unless it is late."""
+        if not late and (self.network == "node" or src == dst):
             return self._arrive(state, dst, signal)
         if state.procs[dst].reason is not None and signal[0] not in ANSWERED:
             return state
@@ -212,7 +219,8 @@ class Model:
             case ("link", src):
                 return self._deliver(state, dead, src, ("exit", dead, "noproc", True))
             case ("monitor", src, label, thing):
-                return self._deliver(state, dead, src, ("down", label, thing, "noproc"))
+                down = ("down", label, thing, "noproc")
+                return self._deliver(state, dead, src, down, late=self.rules.late_noproc)
             case ("ask", src):
                 return self._deliver(state, dead, src, ("answer", False))
         return state
@@ -354,6 +362,9 @@ class Model:
         if state.procs[peer].reason is not None:
             if not p.trap:
                 return [self._next(state, who, "noproc")]
+            if self.rules.late_noproc:
+                state = self._next(state, who, "ok", links=p.links | {peer})
+                return [self._deliver(state, who, who, ("exit", peer, "noproc", True), late=True)]
             message = ("msg", ("EXIT", target, "noproc"))
             return [self._arrive(self._next(state, who, "ok"), who, message)]
         state = self._next(state, who, "ok", links=p.links | {peer})

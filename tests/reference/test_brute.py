@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,8 @@ def assert_nested(tried: Program, limit: int = 100_000) -> None:
         cluster = brute.explore(tried, "cluster", limit=limit).outcomes
         node = brute.explore(tried, limit=limit).outcomes
         prompt = brute.explore(tried, rules=brute.PROMPT, limit=limit).outcomes
-        rule_7 = brute.explore(tried, rules=brute.LESSONS, limit=limit).outcomes
+        prompt_answers = replace(brute.LESSONS, late_noproc=False)
+        rule_7 = brute.explore(tried, rules=prompt_answers, limit=limit).outcomes
     except brute.TooManyStates:
         return
     assert rule_7 <= prompt <= node <= cluster
