@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
 from simkernel.errors import UsageError
@@ -71,7 +70,6 @@ def stream(
     return Stream(items, function, args, Options(**options), place or Place())
 
 
-@dataclass(frozen=True)
 class Stream:
     """The results to come: ("ok", value) or ("exit", reason) for each item.
 
@@ -86,18 +84,32 @@ class Stream:
             async for result in results: ...
     """
 
-    items: Any
-    function: Callable[..., Any]
-    args: tuple[Any, ...]
-    options: Options
-    place: Place
+    __slots__ = ("args", "function", "items", "open", "options", "place")
+
+    def __init__(
+        self,
+        items: Any,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        options: Options,
+        place: Place,
+    ):
+        self.items = items
+        self.function = function
+        self.args = args
+        self.options = options
+        self.place = place
+        self.open: list[Running] = []  # by `async with`, the innermost last
 
     def __aiter__(self) -> Running:
         return Running(self)
 
     async def __aenter__(self) -> Running:
-        """Begin."""
-        return Running(self)
+        self.open.append(Running(self))
+        return self.open[-1]
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self.open.pop().close()
 
     def __iter__(self) -> NoReturn:
         raise UsageError(
@@ -158,13 +170,6 @@ class Running:
     def close(self) -> Awaited[None]:
         """Kill the tasks that run, and wait until they are gone."""
         return _closed(self)
-
-    async def __aenter__(self) -> Running:
-        return self
-
-    async def __aexit__(self, *error: Any) -> None:
-        if self.monitor is not None and not self.is_closed:
-            await self.close()
 
     # --- What `__anext__` does -------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Task: work in a process of its own, and what its owner may do with it (section 19)."""
+"""Task: work in a process of its own, and what its owner may do with it (19.1 to 19.20)."""
 
 from typing import Any
 
@@ -6,13 +6,10 @@ import pytest
 
 from simkernel import (
     ANY,
-    TIMEOUT,
     ArgumentError,
     Exit,
     Raised,
-    Supervisor,
     Task,
-    Throw,
     alive,
     exit,
     get,
@@ -28,57 +25,9 @@ from simkernel import (
     spawn,
     spawn_monitor,
     to_ms,
-    work,
 )
 from tests.otp.running import down_of, logged, run
-
-
-async def takes(ms: int, value: Any = "done") -> Any:
-    """Work, and give a value."""
-    await work(ms)
-    return value
-
-
-def ends(reason: Any) -> Any:
-    raise Exit(reason)
-
-
-def boom() -> Any:
-    raise ValueError("boom")
-
-
-def throws() -> Any:
-    raise Throw("ball")
-
-
-async def stubborn() -> None:
-    """Trap exits, and work on."""
-    process_flag("trap_exit", True)
-    await work(1_000)
-
-
-async def asked_to_stop() -> Any:
-    """Trap exits, and give a value when asked to stop."""
-    process_flag("trap_exit", True)
-    await receive(("EXIT", ANY, "shutdown"))
-    return "saved"
-
-
-async def trapping() -> Any:
-    """Trap exits, and start a supervisor of tasks; gives its pid."""
-    process_flag("trap_exit", True)
-    match await Task.Supervisor.start_link():
-        case ("ok", pid):
-            return pid
-
-
-async def left() -> list[Any]:
-    """Give what is in the mailbox."""
-    found = []
-    while (message := await receive(ANY, after=0)) is not TIMEOUT:
-        found.append(message)
-    return found
-
+from tests.otp.working import asked_to_stop, boom, ends, left, stubborn, takes, throws, trapping
 
 # --- Kinds ---------------------------------------------------------------------------------------
 
@@ -370,169 +319,6 @@ def test_an_ignored_task_runs_on_without_link_and_reply() -> None:
         return given, await left()
 
     assert run(main) == ([None, ("ok", "done")], [])
-
-
-# --- Streams -------------------------------------------------------------------------------------
-
-
-async def logs(ms: int) -> int:
-    """Log the start, and take so long."""
-    log(ms)
-    await work(ms)
-    return ms
-
-
-@pytest.mark.rule("19.21")
-@pytest.mark.parametrize(("ordered", "order"), [(True, [30, 10, 20]), (False, [10, 20, 30])])
-def test_results_come_in_the_order_of_the_items_or_of_their_ends(
-    ordered: bool, order: list[int]
-) -> None:
-    async def main() -> Any:
-        return await Task.async_stream([30, 10, 20], takes_itself, ordered=ordered).to_list()
-
-    assert run(main) == [("ok", ms) for ms in order]
-
-
-async def takes_itself(ms: int) -> int:
-    return await takes(ms, ms)  # type: ignore[no-any-return]
-
-
-@pytest.mark.rule("19.22")
-def test_at_most_max_concurrency_run_and_items_are_pulled_on_demand() -> None:
-    def items() -> Any:
-        for ms in (30, 10, 10):
-            log(("pulled", ms, to_ms(now())))
-            yield ms
-
-    async def main() -> Any:
-        return await Task.async_stream(items(), takes_itself, max_concurrency=2).to_list()
-
-    assert logged(main) == [("pulled", 30, 0), ("pulled", 10, 0), ("pulled", 10, 10)]
-
-
-@pytest.mark.rule("19.23")
-def test_nothing_runs_before_it_is_asked_and_the_rest_is_killed_when_it_is_left() -> None:
-    async def main() -> Any:
-        stream = Task.async_stream([1, 50, 60], logs, max_concurrency=2)
-        await sleep(5)
-        log("asked")
-        first = await stream.take(1)
-        return first, to_ms(now())
-
-    assert run(main) == ([("ok", 1)], 6)
-    assert logged(main) == ["asked", 1, 50]
-
-
-@pytest.mark.rule("19.24")
-def test_a_task_that_takes_too_long_ends_the_caller() -> None:
-    async def main() -> Any:
-        await Task.async_stream([5, 100], takes_itself, timeout=20).to_list()
-
-    assert simulate(main).reason == ("timeout", ("Task.Supervised", "stream", (20,)))
-
-
-@pytest.mark.rule("19.25")
-def test_or_it_is_killed_and_the_others_go_on() -> None:
-    async def main() -> Any:
-        return await Task.async_stream(
-            [5, 100, 6], takes_itself, timeout=20, on_timeout="kill_task"
-        ).to_list()
-
-    assert run(main) == [("ok", 5), ("exit", "timeout"), ("ok", 6)]
-
-
-@pytest.mark.rule("19.26")
-def test_a_crash_ends_a_caller_that_does_not_trap() -> None:
-    async def main() -> Any:
-        await Task.async_stream(["boom"], ends).to_list()
-
-    assert simulate(main).reason == "boom"
-
-
-@pytest.mark.rule("19.27")
-@pytest.mark.parametrize("zipped", [False, True])
-def test_for_a_trapping_caller_and_without_links_a_crash_is_a_result(zipped: bool) -> None:
-    async def main() -> Any:
-        sup = await trapping()
-        options = {"zip_input_on_exit": zipped}
-        found = await Task.async_stream(["boom"], ends, **options).to_list()
-        process_flag("trap_exit", False)
-        stream = Task.Supervisor.async_stream_nolink(sup, ["boom"], ends, **options)
-        return found, await stream.to_list(), await left()
-
-    crash = ("exit", ("boom", "boom") if zipped else "boom")
-    assert run(main) == ([crash], [crash], [])
-
-
-# --- Supervised ----------------------------------------------------------------------------------
-
-
-@pytest.mark.rule("19.28")
-def test_supervised_tasks_are_children_temporary_unless_told_otherwise() -> None:
-    async def main() -> Any:
-        sup = await trapping()
-        _, pid = await Task.Supervisor.start_child(sup, takes, 100)
-        there = await Task.Supervisor.children(sup)
-        exit(pid, "boom")
-        await sleep(1)
-        return there == [pid], await Task.Supervisor.children(sup)
-
-    assert run(main) == (True, [])
-
-
-@pytest.mark.rule("19.29")
-def test_a_transient_one_is_started_again() -> None:
-    async def main() -> Any:
-        sup = await trapping()
-        _, pid = await Task.Supervisor.start_child(sup, logs, 100, restart="transient")
-        await sleep(1)
-        exit(pid, "boom")
-        await sleep(1)
-        again = await Task.Supervisor.children(sup)
-        return len(again), pid in again
-
-    assert run(main) == (1, False)
-    assert logged(main) == [100, 100]
-
-
-@pytest.mark.rule("19.30")
-def test_beyond_max_children_async_raises_and_start_child_is_refused() -> None:
-    async def main() -> Any:
-        _, sup = await Task.Supervisor.start_link(max_children=1)
-        await Task.Supervisor.start_child(sup, takes, 100)
-        refused = await Task.Supervisor.start_child(sup, takes, 100)
-        try:
-            await Task.Supervisor.async_(sup, takes, 100)
-        except RuntimeError as error:
-            return refused, str(error)
-
-    text = "reached the maximum number of tasks for this task supervisor"
-    assert run(main) == (("error", "max_children"), text)
-
-
-@pytest.mark.rule("19.31")
-def test_who_is_terminated_by_its_supervisor_is_an_exit() -> None:
-    async def main() -> Any:
-        sup = await trapping()
-        task = await Task.Supervisor.async_nolink(sup, takes, 100)
-        told = await Task.Supervisor.terminate_child(sup, task.pid)
-        return told, await Task.yield_(task)
-
-    assert run(main) == ("ok", ("exit", "shutdown"))
-
-
-@pytest.mark.rule("19.32")
-def test_a_task_as_a_plain_child_is_temporary() -> None:
-    def job() -> None:
-        log("job")
-
-    async def main() -> Any:
-        _, sup = await Supervisor.start_link([(Task, job)], strategy="one_for_one")
-        await sleep(1)
-        return await Supervisor.which_children(sup)
-
-    assert run(main) == []
-    assert logged(main) == ["job"]
 
 
 def test_a_task_that_nobody_waits_for_crashes_alone() -> None:
