@@ -20,7 +20,7 @@ class Holder(GenServer):
         return Ok(await gen.result_of(function(*args)))
 
     async def handle_call(self, request: Any, caller: gen.Caller, state: Any) -> Any:
-        """Run the function on the state (rules 20.4 to 20.8)."""
+        """Run the function on the state."""
         what, function, args = _parts(request)
         result = await gen.result_of(function(state, *args))
         match what, result:
@@ -58,7 +58,7 @@ class Agent:
 
     @classmethod
     def child_spec(cls, argument: Any) -> ChildSpec:
-        """Give the spec of a child: `(Agent, function)` (rule 20.2)."""
+        """Give the spec of a child: `(Agent, function)`."""
         return ChildSpec(
             **{"id": cls, "start": (cls, "start_link", (argument,)), **cls.child_options}
         )
@@ -99,7 +99,7 @@ class Agent:
     def get_and_update(
         agent: Any, function: Any, *args: Any, timeout: int | None = gen.CALL_TIMEOUT_MS
     ) -> Awaited[Any]:
-        """Do both: the function gives (answer, new state) (rule 20.6)."""
+        """Do both: the function gives (answer, new state)."""
         return _ask(agent, ("get_and_update", function, *args), timeout)
 
     @staticmethod

@@ -94,7 +94,7 @@ def kind_of(child: Kind | Member) -> Kind:
 
 
 def flock_of(flags: Any) -> Flock:
-    """Make the state of what `init` gave; a wrong flag raises Invalid (rule 18.4)."""
+    """Make the state of what `init` gave; a wrong flag raises Invalid."""
     most = flags.get("max_children", "infinity")
     extra = flags.get("extra_arguments", [])
     strategy = flags.get("strategy", "one_for_one")
@@ -109,7 +109,7 @@ def flock_of(flags: Any) -> Flock:
 
 
 def validated(child: Any) -> ChildSpec:
-    """Give a checked spec; a fault raises Invalid in the caller (rule 18.9)."""
+    """Give a checked spec; a fault raises Invalid in the caller."""
     spec = spec_of(child)
     if spec.id is Absent or spec.start is Absent:
         raise Invalid(("invalid_child_spec", spec))
@@ -123,7 +123,7 @@ def validated(child: Any) -> ChildSpec:
 
 
 async def started(kind: Kind, args: Iterable[Any]) -> Any:
-    """Run a start function; gives ("ok", pid), ("ok", pid, info), "ignore" or an error (18.6)."""
+    """Run a start function; gives ("ok", pid), ("ok", pid, info), "ignore" or an error."""
     try:
         result = await gen.result_of(_function(kind)(*thaw(freeze(tuple(args)))))
     except (Exception, Exit, Throw) as error:
@@ -151,7 +151,7 @@ def _function(kind: Kind) -> Callable[..., Any]:
 
 
 async def all_stopped(children: dict[Any, Kind | Member]) -> None:
-    """Tell all at once to stop, each in its own way, and wait for all (rules 18.19 to 18.23)."""
+    """Tell all at once to stop, each in its own way, and wait for all."""
     waited: dict[Pid, None] = {}
     limits: dict[int, list[Pid]] = {}
     for pid, child in children.items():
@@ -202,7 +202,7 @@ class Engine(GenServer):
     """The callbacks of every dynamic supervisor; its argument is (class with `init`, argument)."""
 
     async def init(self, argument: Any) -> Any:
-        """Take the flags; children come later (rules 18.1 to 18.4)."""
+        """Take the flags; children come later."""
         process_flag("trap_exit", True)
         module, given = argument
         result = await gen.result_of(module().init(given))
@@ -219,7 +219,7 @@ class Engine(GenServer):
             return Stop(("supervisor_data", fault.why))
 
     async def handle_call(self, request: Any, caller: Any, flock: Flock) -> Any:
-        """Serve the calls that manage children (rules 18.5 to 18.12)."""
+        """Serve the calls that manage children."""
         match request:
             case "which_children":
                 return Reply([_listed(pid, c) for pid, c in flock.children.items()], flock)
@@ -237,7 +237,7 @@ class Engine(GenServer):
                 return Reply("ok", flock)
 
     async def handle_info(self, message: Any, flock: Flock) -> Any:
-        """Notice the end of a child, or try a failed restart again (rules 18.13 to 18.18)."""
+        """Notice the end of a child, or try a failed restart again."""
         match message:
             case ("EXIT", pid, reason):
                 child = flock.children.get(pid)
@@ -294,7 +294,7 @@ async def _start(flock: Flock, kind: Kind, args: Any) -> Any:
 
 
 async def _restart(flock: Flock, pid: Pid) -> Any:
-    """Restart a child, unless there were too many restarts (rules 16.19 to 16.22, and 18.16)."""
+    """Restart a child, unless there were too many restarts (rules 16.19 to 16.22)."""
     at, limits = now(), flock.limits
     if not await may_restart(limits, at):
         note("gave up", id="undefined")
@@ -320,7 +320,7 @@ async def _restart(flock: Flock, pid: Pid) -> Any:
 
 
 def task_kind(restart: Any, shutdown: Any) -> Kind:
-    """Give the kind of a task that a Task.Supervisor starts (rule 19.50)."""
+    """Give the kind of a task that a Task.Supervisor starts."""
     default_restart, default_shutdown = get("Task.Supervisor")
     restart, shutdown = restart or default_restart, shutdown or default_shutdown
     return Kind((Starter, "start_link"), restart, shutdown, "worker", (Starter,))
@@ -389,7 +389,7 @@ def options_of(given: Any) -> dict[str, Any]:
 
 
 def named_spec(cls: Any, options: Any) -> ChildSpec:
-    """Give the spec of a supervisor without a class of its own: its id is its name (18.24)."""
+    """Give the spec of a supervisor without a class of its own: its id is its name."""
     name = options_of(options).get("name", cls)
     id = name[2] if type(name) is tuple else name
     return ChildSpec(id, (cls, "start_link", (options,)), type="supervisor")
@@ -432,7 +432,7 @@ class DynamicSupervisor:
     @staticmethod
     @routine
     async def start_child(supervisor: Any, child: Any) -> Any:
-        """Start a child; gives what its start function gave (rules 18.5 to 18.9)."""
+        """Start a child; gives what its start function gave."""
         try:
             spec = validated(child)
         except Invalid as fault:
@@ -443,14 +443,14 @@ class DynamicSupervisor:
 
     @staticmethod
     def terminate_child(supervisor: Any, pid: Pid) -> Awaited[Any]:
-        """Stop a child and forget it, whatever its restart type (rule 18.11)."""
+        """Stop a child and forget it, whatever its restart type."""
         if type(pid) is not Pid:
             raise ArgumentError(f"terminate_child() takes a pid, not {pid!r}")
         return _ask(supervisor, ("terminate_child", pid))
 
     @staticmethod
     def which_children(supervisor: Any) -> Awaited[Any]:
-        """List ("undefined", pid | "restarting", type, modules) (rule 18.10)."""
+        """List ("undefined", pid | "restarting", type, modules)."""
         return _ask(supervisor, "which_children")
 
     @staticmethod

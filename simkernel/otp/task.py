@@ -63,7 +63,7 @@ class Task:
 
     @classmethod
     def child_spec(cls, argument: Any) -> ChildSpec:
-        """Give the spec of a child: `(Task, function)`, temporary (rule 19.6)."""
+        """Give the spec of a child: `(Task, function)`, temporary."""
         return ChildSpec(
             **{"id": cls, "start": (cls, "start_link", (argument,)), **cls.child_options}
         )
@@ -82,7 +82,7 @@ class Task:
 
     @staticmethod
     def async_(function: Callable[..., Any], *args: Any) -> Task:
-        """Run `function(*args)` in a linked process, and have its value sent (rule 19.1).
+        """Run `function(*args)` in a linked process, and have its value sent.
 
         It is a plain call, as `spawn` is; what waits is `await Task.await_(task)`.
         """
@@ -100,7 +100,7 @@ class Task:
     @staticmethod
     @routine
     async def await_(task: Task, timeout: int | None = AWAIT_MS) -> Any:
-        """Wait for the value; exits when the task ends without one, or takes too long (19.12)."""
+        """Wait for the value; exits when the task ends without one, or takes too long."""
         _owned(task)
         why = ("await", task)
         message = await gen.waiting(Receive(_outcomes(task), timeout, why=why))
@@ -115,7 +115,7 @@ class Task:
     @staticmethod
     @routine
     async def await_many(tasks: Iterable[Task], timeout: int | None = AWAIT_MS) -> list[Any]:
-        """Wait for the values of all, in the given order; exits at the first failure (19.15)."""
+        """Wait for the values of all, in the given order; exits at the first failure."""
         tasks = list(tasks)
         for task in tasks:
             _owned(task)
@@ -143,7 +143,7 @@ class Task:
     @staticmethod
     @routine
     async def yield_(task: Task, timeout: int | None = AWAIT_MS) -> Any:
-        """Wait for the outcome: ("ok", value), ("exit", reason), or None so far (rule 19.16)."""
+        """Wait for the outcome: ("ok", value), ("exit", reason), or None so far."""
         _owned(task)
         message = await gen.waiting(Receive(_outcomes(task), timeout, why=("yield", task)))
         return None if message is TIMEOUT else await _outcome(message)
@@ -153,7 +153,7 @@ class Task:
     async def yield_many(
         tasks: Iterable[Task], timeout: int | None = AWAIT_MS
     ) -> list[tuple[Task, Any]]:
-        """Give each task with its outcome, or None for those that are not done in time (19.18)."""
+        """Give each task with its outcome, or None for those that are not done in time."""
         tasks = list(tasks)
         alarm, timer = _alarm(timeout)
         after: int | None = None
@@ -173,7 +173,7 @@ class Task:
     @staticmethod
     @routine
     async def shutdown(task: Task, timeout: int | str | None = AWAIT_MS) -> Any:
-        """Stop a task; gives its outcome if it has one, None if it died of this (19.19-19.24).
+        """Stop a task; gives its outcome if it has one, None if it died of this.
 
         `timeout` is ms until it is killed, None to wait for ever, "brutal_kill" to kill it now.
         """
@@ -203,7 +203,7 @@ class Task:
     @staticmethod
     @routine
     async def ignore(task: Task) -> Any:
-        """Let a task run on without a link, and drop its reply (rule 19.26)."""
+        """Let a task run on without a link, and drop its reply."""
         _owned(task)
         message = await receive(*_outcomes(task), after=0)
         if message is not TIMEOUT and len(message) == 5:

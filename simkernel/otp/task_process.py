@@ -1,4 +1,4 @@
-"""The process of a task: take the work, do it, reply (rules 19.1 to 19.9; `Task.Supervised`)."""
+"""The process of a task: take the work, do it, reply (section 19; `Task.Supervised`)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def noreply(
 async def replying(owner: Pid, monitors: bool) -> None:
     """Take the work from `owner`, do it, and reply to where it says.
 
-    A task that is not linked to its owner monitors it until the work has come (rule 19.9).
+    A task that is not linked to its owner monitors it until the work has come.
     """
     work = (owner, ANY, ANY, ANY, ANY)
     watch = None
@@ -94,7 +94,7 @@ async def _invoke(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
 
 
 def unlink_and_exit(pid: Pid, reason: Any) -> None:
-    """Send an exit signal without being hit by the end that follows (rule 19.25).
+    """Send an exit signal without being hit by the end that follows.
 
     Who is killed between the two would leave the task running, without a link: then a helper
     sends the signal, as in OTP.

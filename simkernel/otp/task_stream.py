@@ -1,4 +1,4 @@
-"""async_stream: many tasks, some at a time, on a process that watches them (19.30 to 19.45)."""
+"""async_stream: many tasks, some at a time, on a process that watches them (section 19)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from simkernel.terms import ArgumentError, ErlangError, Exit, Pid, Ref
 
 SCHEDULERS = 8
 """How many tasks run at a time unless told otherwise. OTP takes the number of cores; a run must not
-depend on the machine that it runs on (rule 19.31)."""
+depend on the machine that it runs on."""
 
 TOO_MANY = "reached the maximum number of tasks for this task supervisor"
 
@@ -122,7 +122,7 @@ class Stream:
         return _taken(self, None)
 
     def take(self, count: int) -> Awaited[list[Any]]:
-        """Give the first results, and kill what still runs then (rule 19.33)."""
+        """Give the first results, and kill what still runs then."""
         return _taken(self, count)
 
 
@@ -187,7 +187,7 @@ class Running:
         send(pid, (me, self.ref))
 
     async def next(self) -> Any:
-        """Give the next result; the input is pulled as slots are free (rules 19.34 and 19.35)."""
+        """Give the next result; the input is pulled as slots are free."""
         if self.monitor is None:
             await self.begin()
         while not self.is_closed:
@@ -244,7 +244,7 @@ class Running:
             at = message[0][1]
             task = self.tasks.get(at)
             if task is None or task.outcome is not None:
-                # As in OTP: a reply that was overtaken by the end of its task (rule 19.45).
+                # As in OTP: a reply that was overtaken by the end of its task.
                 raise ErlangError(("badmatch", tuple(self.tasks)))
             self.tasks[at] = _Task(task.item, ("ok", message[1]))
             return None
@@ -331,7 +331,7 @@ class _Watched(NamedTuple):
 class Watching(gen.Behaviour):
     """The process that starts the tasks of a stream, watches them, and tells the caller.
 
-    So links and monitors are its own, and the caller gets none of their messages (rule 19.44).
+    So links and monitors are its own, and the caller gets none of their messages.
     """
 
     __slots__ = ("place", "ref", "tasks", "timeout", "trapping", "watch")
@@ -406,7 +406,7 @@ class Watching(gen.Behaviour):
         return pid
 
     async def leave(self, reason: Any) -> NoReturn:
-        """Go with the caller, and take the tasks along that are linked (rule 19.43)."""
+        """Go with the caller, and take the tasks along that are linked."""
         if self.place.links:
             for task in self.tasks.values():
                 exit(task.pid, reason)

@@ -1,4 +1,4 @@
-"""Task.Supervisor: a dynamic supervisor whose children are tasks (rules 19.50 to 19.57)."""
+"""Task.Supervisor: a dynamic supervisor whose children are tasks (section 19)."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class TaskSupervisor:
     def async_stream_nolink(
         supervisor: Any, items: Any, function: Callable[..., Any], *args: Any, **options: Any
     ) -> Stream:
-        """Do the same without links: crashes are results (rule 19.41)."""
+        """Do the same without links: crashes are results."""
         place = Place(supervisor, False, options.pop("shutdown", None))
         return stream(items, function, args, options, place)
 
