@@ -9,15 +9,17 @@ from simkernel import (
     Agent,
     Raised,
     Supervisor,
+    Throw,
     monitor,
     receive,
     self_,
+    send,
     simulate,
     sleep,
     spawn_monitor,
     work,
 )
-from tests.otp.running import down_of, run
+from tests.otp.running import down_of, raising, run
 
 
 async def agent(state: Any = 0) -> Any:
@@ -137,3 +139,58 @@ def test_stop_ends_it_with_the_given_reason() -> None:
         return await Agent.stop(pid, "shutdown"), await down_of(pid)
 
     assert run(main) == ("ok", "shutdown")
+
+
+@pytest.mark.rule("20.3")
+def test_the_reason_shows_the_function_and_its_arguments() -> None:
+    async def main() -> Any:
+        await Agent.update(await agent(), failing, 1, 2, timeout=None)
+
+    _, (_, what, (_, request, timeout)) = simulate(main).reason
+    assert (what, request, timeout) == ("call", ("update", failing, 1, 2), None)
+
+
+@pytest.mark.rule("20.10")
+def test_what_a_function_throws_is_the_result_of_the_callback() -> None:
+    async def main() -> Any:
+        _, pid = await Agent.start(raising(Throw(("ok", 7))))
+        thrown = await Agent.get(pid, raising(Throw(("reply", "thrown", 8))))
+        return thrown, await Agent.get(pid, lambda n: n)
+
+    assert run(main) == ("thrown", 8)
+
+
+@pytest.mark.rule("20.11")
+def test_an_agent_may_have_a_name() -> None:
+    async def main() -> Any:
+        _, pid = await Agent.start_link(lambda: 3, name="three")
+        again = await Agent.start_link(lambda: 3, name="three")
+        await Agent.cast("three", lambda n: n + 1)
+        return again == ("error", ("already_started", pid)), await Agent.get("three", lambda n: n)
+
+    assert run(main) == (True, 4)
+
+
+@pytest.mark.rule("20.12")
+@pytest.mark.parametrize(("name", "reason"), [("nobody", "noproc"), ("slow", "timeout")])
+def test_a_call_that_is_not_answered_exits(name: str, reason: str) -> None:
+    async def main() -> Any:
+        await Agent.start_link(lambda: 0, name="slow")
+        await Agent.get(name, slow, timeout=10)
+
+    found, (_, what, (server, _, timeout)) = simulate(main).reason
+    assert (found, what, server, timeout) == (reason, "call", name, 10)
+
+
+@pytest.mark.rule("20.13")
+def test_a_message_that_is_no_request_changes_nothing() -> None:
+    async def main() -> Any:
+        pid = await agent(5)
+        send(pid, "what?")
+        return await Agent.get(pid, lambda n: n)
+
+    assert run(main) == 5
+
+
+def failing(state: Any, *args: Any) -> Any:
+    raise ValueError("boom")
