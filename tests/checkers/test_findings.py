@@ -9,8 +9,10 @@ from checkers.findings import Finding
 from simkernel import (
     ANY,
     Exit,
+    Task,
     alive,
     exit,
+    monitor,
     process_flag,
     receive,
     self_,
@@ -244,3 +246,36 @@ def test_the_shortest_bad_run_is_kept():
     ]
     found = [example.transitions for example in lengths if example is not None]
     assert found == sorted(found, reverse=True)
+
+
+async def ends_though_a_child_watches_it() -> None:
+    spawn(watches, self_())
+    await receive("ready")
+    raise Exit("boom")
+
+
+async def watches(main: Any) -> None:
+    monitor(main)
+    send(main, "ready")
+    await receive(("DOWN", ANY, ANY, ANY, ANY))
+
+
+async def is_taken_along_by_a_crash_that_it_monitors() -> None:
+    _, ref = spawn_monitor(crash_when_told)
+    child = Task.async_(raises)
+    await receive(("DOWN", ref, ANY, ANY, ANY), ("never", child.pid))
+
+
+async def crash_when_told() -> None:
+    await receive("never", idle=True)
+
+
+def raises() -> None:
+    raise ValueError("no")
+
+
+@pytest.mark.parametrize(
+    "main", [ends_though_a_child_watches_it, is_taken_along_by_a_crash_that_it_monitors]
+)
+def test_the_crash_of_main_is_found_whoever_watches(main: Any) -> None:
+    assert kinds(main) == ["crash <root>"]
