@@ -48,19 +48,25 @@ def quiet(reason: Any) -> bool:
 
 def _crashes(m: Machine) -> list[Finding]:
     by_pid = {death.pid: death for death in m.deaths}
+    bad = [death for death in m.deaths if not quiet(death.reason)]
+    found = [death for death in bad if not death.killed and not _noticed(death, by_pid)]
+    # Nobody is above main: who monitors it, a stream's process say, is below. When a crash that
+    # somebody noticed took main along (the owner of a task does), main is what shows it.
+    main = by_pid.get(m.root.pid)
+    if main in bad and main not in found and not (main.killed and found):
+        found.append(main)
     return [
         Finding("crash", str(death.pid), f"{death.pid} ended with {_short(death.reason)}")
-        for death in m.deaths
-        if not death.killed and not quiet(death.reason) and not _noticed(death, by_pid)
+        for death in found
     ]
 
 
 def crashes_so_far(m: Machine) -> bytes:
     """Give what the deaths so far can still contribute to findings, as a key."""
     return "".join(
-        f"{death.pid} {_short(death.reason)} {death.trapped} {death.watchers}\n"
+        f"{death.pid} {_short(death.reason)} {death[2:]}\n"
         for death in m.deaths
-        if not quiet(death.reason)
+        if death.killed or not quiet(death.reason)
     ).encode()
 
 

@@ -32,6 +32,8 @@ _NAMES = {
     ),
     "simkernel.kernel.patterns": "ANY TIMEOUT Taken let pin when where",
     "simkernel.kernel.machine": "Machine",
+    "simkernel.otp.agent": "Agent",
+    "simkernel.otp.dynamic_supervisor": "DynamicSupervisor",
     "simkernel.otp.gen_server": "Continue GenServer Hibernate Ignore NoReply Ok Reply Stop",
     "simkernel.otp.gen_statem": (
         "ChangeCallbackModule EventTimeout GenStateMachine GenericTimeout KeepState "
@@ -40,6 +42,8 @@ _NAMES = {
         "StopAndReply"
     ),
     "simkernel.otp.supervisor": "ChildSpec Supervisor",
+    "simkernel.otp.task": "Task",
+    "simkernel.otp.task_supervisor": "TaskSupervisor",
     "simkernel.spec": "simulate spec",
 }
 # Modules that are published whole: their functions read best behind a prefix, `ets.insert`.
@@ -104,6 +108,8 @@ if TYPE_CHECKING:
     from simkernel.kernel.patterns import pin as pin
     from simkernel.kernel.patterns import when as when
     from simkernel.kernel.patterns import where as where
+    from simkernel.otp.agent import Agent as Agent
+    from simkernel.otp.dynamic_supervisor import DynamicSupervisor as DynamicSupervisor
     from simkernel.otp.gen_server import Continue as Continue
     from simkernel.otp.gen_server import GenServer as GenServer
     from simkernel.otp.gen_server import Hibernate as Hibernate
@@ -129,6 +135,8 @@ if TYPE_CHECKING:
     from simkernel.otp.gen_statem import StopAndReply as StopAndReply
     from simkernel.otp.supervisor import ChildSpec as ChildSpec
     from simkernel.otp.supervisor import Supervisor as Supervisor
+    from simkernel.otp.task import Task as Task
+    from simkernel.otp.task_supervisor import TaskSupervisor as TaskSupervisor
     from simkernel.spec import simulate as simulate
     from simkernel.spec import spec as spec
     from simkernel.terms import Map as Map

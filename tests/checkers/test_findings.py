@@ -9,6 +9,7 @@ from checkers.findings import Finding
 from simkernel import (
     ANY,
     Exit,
+    Task,
     alive,
     exit,
     monitor,
@@ -265,3 +266,41 @@ def test_the_shortest_bad_run_is_kept():
     ]
     found = [example.transitions for example in lengths if example is not None]
     assert found == sorted(found, reverse=True)
+
+
+async def ends_though_a_child_watches_it() -> None:
+    spawn(watches_main, self_())
+    await receive("ready")
+    raise Exit("boom")
+
+
+async def watches_main(main: Any) -> None:
+    monitor(main)
+    send(main, "ready")
+    await receive(("DOWN", ANY, ANY, ANY, ANY))
+
+
+async def is_taken_along_by_a_crash_that_it_monitors() -> None:
+    _, ref = spawn_monitor(waits_for_nothing)
+    child = Task.async_(raises)
+    await receive(("DOWN", ref, ANY, ANY, ANY), ("never", child.pid))
+
+
+async def waits_for_nothing() -> None:
+    await receive("never", idle=True)
+
+
+def raises() -> None:
+    raise ValueError("no")
+
+
+@pytest.mark.parametrize(
+    ("main", "found"),
+    [
+        (ends_though_a_child_watches_it, "crash <root>"),
+        (is_taken_along_by_a_crash_that_it_monitors, "crash <root.2>"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_the_crash_of_main_is_found_whoever_watches(main: Any, found: str) -> None:
+    assert kinds(main) == [found]
