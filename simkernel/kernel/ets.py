@@ -10,6 +10,8 @@ from typing import Any
 
 from simkernel.kernel import codes
 from simkernel.kernel.awaited import Awaited, Operation, expect, running
+from simkernel.kernel.patterns import ANY
+from simkernel.kernel.tables import Field
 from simkernel.terms import ArgumentError, Pid, Ref, freeze
 
 TYPES = ("set", "ordered_set", "bag", "duplicate_bag")
@@ -90,8 +92,14 @@ def delete_all_objects(tab: Any) -> Awaited[bool]:
 
 
 def match_delete(tab: Any, pattern: Any) -> Awaited[bool]:
-    """Delete the rows that `pattern` matches, a row in which "_" stands for anything."""
-    return _table("match_delete", tab, freeze(pattern, "pattern"))
+    """Delete the rows that `pattern` matches, a row in which ANY may stand in tuples."""
+    return _table("match_delete", tab, freeze(_fields(pattern), "pattern"))
+
+
+def _fields(pattern: Any) -> Any:
+    if pattern is ANY:
+        return Field.ANY
+    return tuple(map(_fields, pattern)) if type(pattern) is tuple else pattern
 
 
 def rename(tab: Any, name: str) -> Awaited[Any]:

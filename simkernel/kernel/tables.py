@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from simkernel.kernel import codes
@@ -17,7 +18,12 @@ Row = tuple[Any, ...]
 
 BAGS = ("bag", "duplicate_bag")
 END = "$end_of_table"
-WILDCARD = "_"
+
+
+class Field(Enum):
+    """A field of a pattern that is no value: what ANY is once it is a term."""
+
+    ANY = "ANY"
 
 
 class Table:
@@ -259,7 +265,7 @@ def match_delete(m: Machine, p: Process, where: Any, pattern: Any) -> Any:
     table = _writable(m, p, where)
     pattern = thaw(pattern)
     bound = type(pattern) is tuple and len(pattern) >= table.keypos
-    key = pattern[table.keypos - 1] if bound else WILDCARD
+    key = pattern[table.keypos - 1] if bound else Field.ANY
     # With a key in the pattern there is no need to look at the other rows.
     keys = [table.key(key)] if bound and not _has_wildcard(key) else table.keys()
     for stored in keys:
@@ -270,11 +276,11 @@ def match_delete(m: Machine, p: Process, where: Any, pattern: Any) -> Any:
 def _has_wildcard(pattern: Any) -> bool:
     if type(pattern) is tuple:
         return any(map(_has_wildcard, pattern))
-    return type(pattern) is str and pattern == WILDCARD
+    return pattern is Field.ANY
 
 
 def _matches(value: Any, pattern: Any) -> bool:
-    if type(pattern) is str and pattern == WILDCARD:
+    if pattern is Field.ANY:
         return True
     if type(pattern) is tuple:
         return (
