@@ -15,7 +15,7 @@ Traceback (most recent call last):
 AttributeError: simkernel has no 'recieve'; did you mean 'receive'?
 """
 
-import sys
+import sys as _sys
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -32,12 +32,18 @@ _NAMES = {
     ),
     "simkernel.kernel.patterns": "ANY TIMEOUT Taken let pin when where",
     "simkernel.kernel.machine": "Machine",
+    "simkernel.otp.application": "Application",
     "simkernel.otp.gen_server": "Continue GenServer Hibernate Ignore NoReply Ok Reply Stop",
+    "simkernel.otp.registry": "Registry",
     "simkernel.otp.supervisor": "ChildSpec Supervisor",
     "simkernel.spec": "simulate spec",
 }
 # Modules that are published whole: their functions read best behind a prefix, `ets.insert`.
-_MODULES = {"ets": "simkernel.kernel.ets"}
+_MODULES = {
+    "ets": "simkernel.kernel.ets",
+    "sys": "simkernel.otp.sys",
+    "timer": "simkernel.otp.timer",
+}
 
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 
@@ -98,6 +104,9 @@ if TYPE_CHECKING:
     from simkernel.kernel.patterns import pin as pin
     from simkernel.kernel.patterns import when as when
     from simkernel.kernel.patterns import where as where
+    from simkernel.otp import sys as sys
+    from simkernel.otp import timer as timer
+    from simkernel.otp.application import Application as Application
     from simkernel.otp.gen_server import Continue as Continue
     from simkernel.otp.gen_server import GenServer as GenServer
     from simkernel.otp.gen_server import Hibernate as Hibernate
@@ -106,6 +115,7 @@ if TYPE_CHECKING:
     from simkernel.otp.gen_server import Ok as Ok
     from simkernel.otp.gen_server import Reply as Reply
     from simkernel.otp.gen_server import Stop as Stop
+    from simkernel.otp.registry import Registry as Registry
     from simkernel.otp.supervisor import ChildSpec as ChildSpec
     from simkernel.otp.supervisor import Supervisor as Supervisor
     from simkernel.spec import simulate as simulate
@@ -158,4 +168,4 @@ class _Facade(ModuleType):
         super().__setattr__(name, value)
 
 
-sys.modules[__name__].__class__ = _Facade
+_sys.modules[__name__].__class__ = _Facade
