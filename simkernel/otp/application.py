@@ -306,8 +306,7 @@ async def _loaded(app: Any) -> Any:
         return ("error", ("no such file or directory", f"{app}.app"))
     await ets.insert(TABLE, (("loaded", name), app))
     for key, value in app.env.items():
-        # What was put before the application was loaded stays.
-        await ets.insert_new(TABLE, (("env", name, key), value))
+        await ets.insert(TABLE, (("env", name, key), value))
     return "ok"
 
 
