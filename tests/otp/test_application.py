@@ -515,9 +515,7 @@ def test_when_the_node_stops_the_others_are_stopped_in_order_and_then_all_are_go
 
 
 @pytest.mark.rule("22.17")
-def test_a_permanent_application_that_cannot_start_stops_the_node_after_its_answer_is_sent() -> (
-    None
-):
+def test_a_permanent_application_that_cannot_start_stops_the_node_behind_its_answer() -> None:
     async def main() -> None:
         log(await fails_by("error", "permanent"))
         await receive()
