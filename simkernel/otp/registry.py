@@ -36,20 +36,21 @@ _INFO = -1
 OPTIONS = ("keys", "name", "partitions", "listeners", "meta")
 
 
-class Info(NamedTuple):
-    """What a registry knows of itself."""
-
-    kind: str
-    partitions: int
-    listeners: tuple[str, ...]
-
-
 class Partition(NamedTuple):
     """One partition: its process, the table of entries by key, the table of keys by pid."""
 
     server: Pid
     keys: Ref
     pids: Ref
+
+
+class Info(NamedTuple):
+    """What a registry knows of itself; its partition, if it has one only, to save a lookup."""
+
+    kind: str
+    partitions: int
+    listeners: tuple[str, ...]
+    only: Partition | None = None
 
 
 # --- The processes -------------------------------------------------------------------------------
@@ -70,7 +71,7 @@ class RegistrySupervisor(Supervisor):
         children = [
             {
                 "id": f"{name}.PIDPartition{at}",
-                "start": (PartitionServer, "start_link", ((name, info.kind, at),)),
+                "start": (PartitionServer, "start_link", ((name, info, at),)),
             }
             for at in range(info.partitions)
         ]
@@ -90,11 +91,15 @@ class PartitionServer(GenServer):
     async def init(self, argument: Any) -> Any:
         """Make the tables and tell the registry where they are."""
         process_flag("trap_exit", True)
-        name, kind, at = argument
-        kind = "set" if kind == "unique" else "duplicate_bag"
+        name, info, at = argument
+        kind = "set" if info.kind == "unique" else "duplicate_bag"
         keys = await ets.new(f"{name}.KeyPartition{at}", type=kind, access="public")
         pids = await ets.new(f"{name}.PIDPartition{at}", type="duplicate_bag", access="public")
-        await ets.insert(name, (at, Partition(self_(), keys, pids)))
+        partition = Partition(self_(), keys, pids)
+        if info.partitions == 1:
+            await ets.insert(name, (_INFO, *info._replace(only=partition)))
+        else:
+            await ets.insert(name, (at, partition))
         return Ok(pids)
 
     def handle_call(self, request: Any, caller: Any, pids: Any) -> Any:
@@ -168,8 +173,10 @@ async def _rows(registry: str, key: Any) -> list[Any]:
         raise ArgumentError(f"unknown registry: {registry}") from None
 
 
-async def partition_of(registry: str, at: int) -> Partition:
-    """Give a partition, which is not there for a moment when it is started again."""
+async def partition_of(registry: str, info: Info, at: int) -> Partition:
+    """Give a partition; before it has started for the first time there is none."""
+    if info.only is not None:
+        return info.only
     found: Partition = await ets.lookup_element(registry, at, 2)
     return found
 
@@ -190,8 +197,8 @@ async def _entries(keys: Ref, key: Any) -> list[tuple[Pid, Any]]:
 async def _of_key(registry: str, info: Info, key: Any) -> list[Partition]:
     """Give the partitions that may have entries of a key: one if keys are unique."""
     if info.kind == "unique":
-        return [await partition_of(registry, _place(key, info.partitions))]
-    return [await partition_of(registry, at) for at in range(info.partitions)]
+        return [await partition_of(registry, info, _place(key, info.partitions))]
+    return [await partition_of(registry, info, at) for at in range(info.partitions)]
 
 
 def _only_unique(info: Info, what: str) -> None:
@@ -255,10 +262,10 @@ class Registry:
     async def register(registry: str, key: Any, value: Any) -> Any:
         """Register the running process; ("ok", pid of the partition) or the holder (21.6)."""
         info = await info_of(registry)
-        own = await partition_of(registry, _place(self_(), info.partitions))
+        own = await partition_of(registry, info, _place(self_(), info.partitions))
         keys = own.keys
         if info.kind == "unique":
-            keys = (await partition_of(registry, _place(key, info.partitions))).keys
+            keys = (await partition_of(registry, info, _place(key, info.partitions))).keys
         # The pid's table first: from then on the entry is removed whenever this process dies.
         await link(own.server)
         row = (self_(), key, keys, make_ref())
@@ -278,10 +285,10 @@ class Registry:
     async def unregister(registry: str, key: Any) -> str:
         """Remove the running process's own entries of a key; "ok" always (rule 21.10)."""
         info = await info_of(registry)
-        own = await partition_of(registry, _place(self_(), info.partitions))
+        own = await partition_of(registry, info, _place(self_(), info.partitions))
         keys = own.keys
         if info.kind == "unique":
-            keys = (await partition_of(registry, _place(key, info.partitions))).keys
+            keys = (await partition_of(registry, info, _place(key, info.partitions))).keys
         await ets.match_delete(keys, (key, (self_(), ANY)))
         await ets.match_delete(own.pids, (self_(), key, keys, ANY))
         await _unlink_if_unregistered(own)
@@ -334,7 +341,7 @@ class Registry:
     async def keys(registry: str, pid: Pid) -> list[Any]:
         """Give the keys of a process, in a duplicate registry as often as it has them."""
         info = await info_of(registry)
-        partition = await partition_of(registry, _place(pid, info.partitions))
+        partition = await partition_of(registry, info, _place(pid, info.partitions))
         try:
             rows = await ets.lookup(partition.pids, pid)
         except ErlangError:
@@ -348,7 +355,7 @@ class Registry:
         """Give the values that a process has under a key."""
         info = await info_of(registry)
         at = _place(key if info.kind == "unique" else pid, info.partitions)
-        partition = await partition_of(registry, at)
+        partition = await partition_of(registry, info, at)
         return [value for holder, value in await _entries(partition.keys, key) if holder == pid]
 
     @staticmethod
@@ -358,7 +365,7 @@ class Registry:
         info = await info_of(registry)
         total = 0
         for at in range(info.partitions):
-            described = await ets.info((await partition_of(registry, at)).keys)
+            described = await ets.info((await partition_of(registry, info, at)).keys)
             total += described[1] if described is not None else 0
         return total
 
