@@ -12,6 +12,7 @@ from checkers.verdict import Counterexample, Searched, Verdict
 from simkernel.errors import StepTooLong, UnknownStrategy, UsageError
 from simkernel.kernel import driver
 from simkernel.kernel.machine import Machine
+from simkernel.leftovers import globals_kept
 from simkernel.settings import Settings
 from simkernel.spec import Spec, run
 
@@ -80,7 +81,8 @@ def check(
         return state.seconds
 
     try:
-        situations = search(spec, parameters, network, budget, seed, spent, progress, state)
+        with globals_kept(spec.main):
+            situations = search(spec, parameters, network, budget, seed, spent, progress, state)
     except KeyboardInterrupt:
         state.cut = "interrupted"
     except StepTooLong as hung:

@@ -34,6 +34,12 @@ _NAMES = {
     "simkernel.kernel.machine": "Machine",
     "simkernel.otp.application": "Application",
     "simkernel.otp.gen_server": "Continue GenServer Hibernate Ignore NoReply Ok Reply Stop",
+    "simkernel.otp.gen_statem": (
+        "ChangeCallbackModule EventTimeout GenStateMachine GenericTimeout KeepState "
+        "KeepStateAndData NextEvent NextState PopCallbackModule Postpone "
+        "PushCallbackModule RepeatState RepeatStateAndData StateTimeout "
+        "StopAndReply"
+    ),
     "simkernel.otp.registry": "Registry",
     "simkernel.otp.supervisor": "ChildSpec Supervisor",
     "simkernel.spec": "simulate spec",
@@ -115,6 +121,21 @@ if TYPE_CHECKING:
     from simkernel.otp.gen_server import Ok as Ok
     from simkernel.otp.gen_server import Reply as Reply
     from simkernel.otp.gen_server import Stop as Stop
+    from simkernel.otp.gen_statem import ChangeCallbackModule as ChangeCallbackModule
+    from simkernel.otp.gen_statem import EventTimeout as EventTimeout
+    from simkernel.otp.gen_statem import GenericTimeout as GenericTimeout
+    from simkernel.otp.gen_statem import GenStateMachine as GenStateMachine
+    from simkernel.otp.gen_statem import KeepState as KeepState
+    from simkernel.otp.gen_statem import KeepStateAndData as KeepStateAndData
+    from simkernel.otp.gen_statem import NextEvent as NextEvent
+    from simkernel.otp.gen_statem import NextState as NextState
+    from simkernel.otp.gen_statem import PopCallbackModule as PopCallbackModule
+    from simkernel.otp.gen_statem import Postpone as Postpone
+    from simkernel.otp.gen_statem import PushCallbackModule as PushCallbackModule
+    from simkernel.otp.gen_statem import RepeatState as RepeatState
+    from simkernel.otp.gen_statem import RepeatStateAndData as RepeatStateAndData
+    from simkernel.otp.gen_statem import StateTimeout as StateTimeout
+    from simkernel.otp.gen_statem import StopAndReply as StopAndReply
     from simkernel.otp.registry import Registry as Registry
     from simkernel.otp.supervisor import ChildSpec as ChildSpec
     from simkernel.otp.supervisor import Supervisor as Supervisor

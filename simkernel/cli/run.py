@@ -20,6 +20,7 @@ from simkernel.cli.options import (
 from simkernel.cli.terminal import color, emit
 from simkernel.kernel.guards import guards
 from simkernel.kernel.watchdog import watchdog
+from simkernel.leftovers import globals_kept
 from simkernel.loading import load, source_hash
 from simkernel.settings import EFFECTS_MAX, Settings
 from simkernel.spec import Result, Spec, result_of, run
@@ -105,7 +106,7 @@ def _run(
     recorder = file.recorder if file is not None else Recorder()
     m = spec.machine(given, settings, tape=recorder)
     try:
-        with guards(), watchdog():
+        with guards(), watchdog(), globals_kept(spec.main):
             ended = run(m, settings)
     except KeyboardInterrupt:
         ended = INTERRUPTED

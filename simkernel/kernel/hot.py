@@ -39,7 +39,8 @@ def simulate(m: Machine, random: Callable[[], float], budget: int) -> bool:
 def _bursts(m: Machine, random: Callable[[], float], most: int) -> None:
     """Run so many bursts, unless nothing is left before that."""
     active, processes, spare, ctx = m.active, m.processes, m.spare, context
-    ctx.outbox = outbox = []
+    outbox: list[Any] = []
+    ctx.outbox = outbox
     count = 0
     for _ in range(most):
         size = len(active)
@@ -49,7 +50,7 @@ def _bursts(m: Machine, random: Callable[[], float], most: int) -> None:
             p = active[0]
         else:
             p = active[int(random() * size)]
-        signal = None
+        signal = arrived = None
         if type(p) is Process and p.status == WAITING and p.mailbox is None:
             arrived, want = p.arrived, p.want
             kind = type(want)
@@ -58,7 +59,7 @@ def _bursts(m: Machine, random: Callable[[], float], most: int) -> None:
                 if arrived or signal[0] != _MESSAGE or signal[4] is not None:
                     arrived.appendleft(signal)
                     signal = None
-        if signal is None:
+        if signal is None or arrived is None:
             m.burst(p, random)
             ctx.outbox = outbox
             continue

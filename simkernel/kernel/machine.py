@@ -385,10 +385,11 @@ class Machine:
         target = self.processes.get(dest)
         if timer.every is not None and target is not None:
             self.timers[timer.ref] = timer
-            if target.timers is None:
-                target.timers = {}
-            target.timers[timer.ref] = timer
-            target.cache = None
+            if type(timer.dest) is Pid:  # one for a name does not end with who holds it now
+                if target.timers is None:
+                    target.timers = {}
+                target.timers[timer.ref] = timer
+                target.cache = None
             self.arm(timer, timer.every, timer.every, False)
 
     # --- Processes -------------------------------------------------------------------------------

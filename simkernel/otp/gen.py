@@ -7,9 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from types import CoroutineType
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
-from simkernel.kernel.awaited import Awaited, Given, Receive, context, expect, routine, running
+from simkernel.kernel.awaited import (
+    Awaited,
+    Given,
+    Receive,
+    Rest,
+    context,
+    expect,
+    routine,
+    running,
+)
 from simkernel.kernel.effects import (
     alive,
     ancestors,
@@ -30,7 +39,19 @@ from simkernel.kernel.effects import (
     whereis,
 )
 from simkernel.kernel.patterns import ANY, TIMEOUT, Pattern
-from simkernel.terms import ArgumentError, ErlangError, Exit, Map, Pid, Ref, equal
+from simkernel.terms import (
+    ArgumentError,
+    ErlangError,
+    Exit,
+    Map,
+    Pid,
+    Ref,
+    Throw,
+    equal,
+    freeze,
+    reason_of,
+    thaw,
+)
 
 CALL_TIMEOUT_MS = 5_000
 CALL, CAST, SYSTEM, ACK = "$gen_call", "$gen_cast", "system", "ack"
@@ -199,11 +220,13 @@ class Behaviour:
 
     A subclass has `init(module, argument, starter)`, which acknowledges the start, and
     `serve(message)`; both are coroutines that return the Rest to wait in. It has `save()` and
-    `load(values)` too.
+    `load(values)` too, and what `system` asks for.
     """
 
-    __slots__ = ("parent", "task")
+    __slots__ = ("parent", "suspended", "task")
+    otp_name: ClassVar[str]
     parent: Pid
+    suspended: bool
     task: Any
 
     def __init__(
@@ -212,6 +235,7 @@ class Behaviour:
         # As in OTP a server started without a link counts as its own parent: of an EXIT signal
         # that it sends to itself it terminates (tried on OTP 25).
         self.parent = starter if linked else self_()
+        self.suspended = False
         self.task = self.boot(module, argument, name, starter)
 
     def send(self, value: Any, /) -> Any:
@@ -254,6 +278,61 @@ class Behaviour:
 
     async def serve(self, message: Any) -> Any:
         """Serve one message, or TIMEOUT."""
+        raise NotImplementedError
+
+    # --- System messages -------------------------------------------------------------------------
+
+    async def system(self, caller: Any, request: Any) -> Rest:
+        """Serve a system message (rules 15.31, 15.64 and 15.65)."""
+        match request:
+            case "get_state":
+                answer: Any = ("ok", self.seen())
+            case ("replace_state", change):
+                answer = self.replace(change)
+            case "suspend":
+                self.suspended, answer = True, "ok"
+            case "resume":
+                self.suspended, answer = False, "ok"
+            case ("terminate", reason):
+                if caller is not None:
+                    reply(caller, "ok")
+                await self.end(reason)
+            case _:
+                answer = ("error", ("unknown_system_msg", request))
+        if caller is not None:
+            reply(caller, answer)
+        if self.suspended:
+            return Rest(None, ((SYSTEM, ANY, ANY), ("EXIT", self.parent, ANY)))
+        return self.resting()
+
+    def replace(self, change: Callable[[Any], Any]) -> Any:
+        """Let a function replace what is seen; one that fails leaves it."""
+        try:
+            self.become(change(thaw(freeze(self.seen()))))
+        except Throw as thrown:
+            failure = ("throw", thrown.value)
+        except Exit as exited:
+            failure = ("exit", exited.reason)
+        except Exception as error:
+            failure = ("error", reason_of(error)[0])
+        else:
+            return ("ok", self.seen())
+        return ("error", ("callback_failed", (self.otp_name, "system_replace_state"), failure))
+
+    def seen(self) -> Any:
+        """Give what `sys.get_state` shows."""
+        raise NotImplementedError
+
+    def become(self, seen: Any) -> None:
+        """Go on with what `sys.replace_state` gave."""
+        raise NotImplementedError
+
+    def resting(self) -> Rest:
+        """Give the Rest to wait in after a system message."""
+        raise NotImplementedError
+
+    async def end(self, reason: Any) -> NoReturn:
+        """Terminate."""
         raise NotImplementedError
 
 
@@ -432,25 +511,29 @@ def reply(caller: Caller, answer: Any) -> Awaited[str]:
 # --- Stopping ------------------------------------------------------------------------------------
 
 
-async def stop(mfa: tuple[Any, str], server: Any, reason: Any, timeout: int | None) -> str:
+async def stop(mfa: tuple[Any, str] | None, server: Any, reason: Any, timeout: int | None) -> str:
     """Ask a behaviour to terminate, and wait until it is gone (rules 15.60 to 15.63).
 
     OTP lets a helper process ask and wait. Here the caller does so itself: the request is then in
-    order with the caller's other messages, as it is on one node in practice.
+    order with the caller's other messages, as it is on one node in practice. Without `mfa` exits
+    are bare, and to stop oneself is to wait for ever: Elixir's GenServer adds both to OTP's `stop`.
     """
-    args = (server, reason, timeout)
+
+    def failed(why: Any) -> Exit:
+        return Exit(why if mfa is None else (why, (*mfa, (server, reason, timeout))))
+
     pid = await located(server)
     if pid is None:
-        raise Exit(("noproc", (*mfa, args)))
-    if pid == self_():
-        raise Exit(("calling_self", (*mfa, args)))
+        raise failed("noproc")
+    if pid == self_() and mfa is not None:
+        raise failed("calling_self")
     ref = monitor(pid)
     send(pid, (SYSTEM, None, ("terminate", reason)))
     pattern = ("DOWN", ref, ANY, ANY, ANY)
     message = await waiting(Receive((pattern,), timeout, why=("stop", pid, reason)))
     if message is TIMEOUT:
         await demonitor(ref, flush=True)
-        raise Exit(("timeout", (*mfa, args)))
+        raise failed("timeout")
     if not equal(message[4], reason):
-        raise Exit((message[4], (*mfa, args)))
+        raise failed(message[4])
     return "ok"

@@ -6,14 +6,13 @@ processes, and each process is its state, its parent and its mailbox.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from simkernel.errors import UsageError
 from simkernel.kernel.awaited import Awaited, Rest, context, routine
 from simkernel.kernel.effects import note, process_info, self_
-from simkernel.kernel.patterns import ANY, TIMEOUT
+from simkernel.kernel.patterns import TIMEOUT
 from simkernel.otp import gen, in_place
 from simkernel.otp.child_spec import ChildSpec, options_of_class
 from simkernel.otp.clauses import check_callbacks
@@ -29,7 +28,7 @@ from simkernel.otp.results import (
     Stop,
     is_then,
 )
-from simkernel.terms import ErlangError, Exit, Pid, Throw, freeze, reason_of, thaw
+from simkernel.terms import ErlangError, Exit, Pid, Throw, freeze, reason_of
 
 __all__ = [
     "Continue", "GenServer", "Hibernate", "Ignore", "NoReply", "Ok", "Reply", "Server", "Stop",
@@ -193,14 +192,14 @@ def module_of(cls: Any) -> Module:
 class Server(gen.Behaviour):
     """The body of a GenServer's process."""
 
-    __slots__ = ("after", "module", "state", "suspended")
+    __slots__ = ("after", "module", "state")
+    otp_name = "gen_server"
 
     # --- Starting --------------------------------------------------------------------------------
 
     async def init(self, module: Any, argument: Any, starter: gen.Starter) -> Rest:
         """Run `init` and acknowledge what came of it (rules 15.1 to 15.8)."""
         self.module = found = module_of(module)
-        self.suspended = False
         self.state = None
         try:
             result = await gen.result_of(found.init(argument))
@@ -414,42 +413,17 @@ class Server(gen.Behaviour):
 
     # --- System messages -------------------------------------------------------------------------
 
-    async def system(self, caller: Any, request: Any) -> Rest:
-        """Serve a system message; the timeout then starts again in full (15.31, 15.64, 15.65)."""
-        match request:
-            case "get_state":
-                answer: Any = ("ok", self.state)
-            case ("replace_state", change):
-                answer = self.replace(change)
-            case "suspend":
-                self.suspended, answer = True, "ok"
-            case "resume":
-                self.suspended, answer = False, "ok"
-            case ("terminate", reason):
-                if caller is not None:
-                    gen.reply(caller, "ok")
-                await self.end(reason)
-            case _:
-                answer = ("error", ("unknown_system_msg", request))
-        if caller is not None:
-            gen.reply(caller, answer)
-        if self.suspended:
-            return Rest(None, ((gen.SYSTEM, ANY, ANY), ("EXIT", self.parent, ANY)))
-        return _AT_REST if self.after is None else Rest(self.after)
+    def seen(self) -> Any:
+        """Show the state."""
+        return self.state
 
-    def replace(self, change: Callable[[Any], Any]) -> Any:
-        """Let a function replace the state; one that fails leaves it."""
-        try:
-            self.state = change(thaw(freeze(self.state)))
-        except Throw as thrown:
-            failure = ("throw", thrown.value)
-        except Exit as exited:
-            failure = ("exit", exited.reason)
-        except Exception as error:
-            failure = ("error", reason_of(error)[0])
-        else:
-            return ("ok", self.state)
-        return ("error", ("callback_failed", ("gen_server", "system_replace_state"), failure))
+    def become(self, seen: Any) -> None:
+        """Take what `sys.replace_state` gives."""
+        self.state = seen
+
+    def resting(self) -> Rest:
+        """Wait again; the timeout starts again in full (rule 15.31)."""
+        return _AT_REST if self.after is None else Rest(self.after)
 
     # --- Snapshots -------------------------------------------------------------------------------
 

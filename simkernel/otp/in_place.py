@@ -14,11 +14,11 @@ def is_unchanged(state: Any, frozen: Any) -> bool:
     return frozen is state or equal(frozen, freeze(state, "state"))
 
 
-def report(callback: Any, before: Any, state: Any) -> NoReturn:
+def report(callback: Any, before: Any, state: Any, name: str = "state") -> NoReturn:
     """Report a change in place, with the path to what changed."""
     code = getattr(callback, "__code__", None)
     where = f"{code.co_filename}:{code.co_firstlineno}" if code is not None else ""
-    key = changed(thaw(before), state, "state")
+    key = changed(thaw(before), state, name)
     complain(StateChangedInPlace(callback.__qualname__, key=key, where=where))
 
 

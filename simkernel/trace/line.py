@@ -89,7 +89,9 @@ def text_of(event: Event, n: int, now_us: int, name: Callable[[Pid], str] = str)
     if kind == "handle":
         return f'{head}"p":"{name(event[1])}",{_signal(event[2], name)}}}'
     if kind == "arrive":
-        return f'{head}"p":"{name(event[2])}",{_signal(event[3], name)}}}'
+        # What the runtime answers for the dead travels on a way of the asker's own.
+        via = "" if event[1] == event[3][1] else f',"via":"{event[1]}"'
+        return f'{head}"p":"{name(event[2])}",{_signal(event[3], name)}{via}}}'
     if kind == "fire":
         dest = "" if event[2] is None else name(event[2])
         return f'{head}"p":"{dest}","ref":"{event[1]}","m":{quoted(show(event[3]))}}}'
@@ -140,7 +142,7 @@ def transition_of(line: dict[str, Any]) -> Transition:
         return Transition("fire", Ref.parse(line["ref"]))
     pid = Pid.parse(line["p"])
     if kind == "arrive":
-        sender = line["from"]
+        sender = line.get("via", line["from"])
         return Transition("arrive", (Pid.parse(sender), pid))
     if kind in ("choose", "earlier", "side"):
         return Transition("do" if kind == "side" else kind, pid, line["way"])

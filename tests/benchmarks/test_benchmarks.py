@@ -47,5 +47,5 @@ def test_a_ratio_reads_in_the_direction_of_its_target(
 
 def test_cases_are_found_by_a_part_of_their_name() -> None:
     assert [case.name for case in found_cases(["by hand"])] == [
-        "peers: loop by hand against SimPy's Store"
+        "messages: two processes, against a loop by hand"
     ]

@@ -94,6 +94,10 @@ BAD_RUNS = {
         "import asyncio\nasync def main():\n    await asyncio.sleep(1)\n",
         ["asyncio.sleep", ":3", "work(ms)"],
     ),
+    "a global changed by a run": (
+        "seen = []\nasync def main():\n    seen.append(1)\n    return 1\n",
+        ["global 'seen'", "in place"],
+    ),
     "an unknown flag of a process": (
         "from simkernel import process_flag\nasync def main():\n    process_flag('no_such', 1)\n",
         ["badarg"],
@@ -281,6 +285,7 @@ def test_a_broken_spec_is_refused_with_place_and_remedy(kind, tmp_path):
             assert word in done.stderr
 
 
+@pytest.mark.rule("13.11")
 @pytest.mark.parametrize("kind", BAD_RUNS)
 def test_a_mistake_inside_a_run_is_named_with_place_and_remedy(kind, tmp_path):
     text, words = BAD_RUNS[kind]

@@ -24,6 +24,7 @@ EXAMPLES: list[SimkernelError] = [
     errors.StateChangedInPlace("Counter.handle_cast", key="state['n']"),
     errors.ForbiddenCall("time.time()", path="bank.py", line=9, instead="now()"),
     errors.ForbiddenCall("threading.Thread", path="bank.py"),
+    errors.StepTooLong("<root> in spec.bank.main, line 9"),
     errors.TraceUnreadable("line 41 is torn", path="run.jsonl", line=41),
     errors.ReplayDiverged(step=41, expected="deliver to <root.1>", found="timer"),
     errors.Nondeterminism("two runs of seed 7 differ at event 12", where="bank.py"),

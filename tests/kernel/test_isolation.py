@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from checkers.dfs import outcomes
-from simkernel.errors import ErlangError, Exit, TermError
+from simkernel.errors import ErlangError, Exit, StateChangedInPlace, TermError
 from simkernel.kernel import ets
 from simkernel.kernel.effects import (
     again,
@@ -30,9 +30,10 @@ from simkernel.kernel.effects import (
     spawn_monitor,
 )
 from simkernel.kernel.patterns import TIMEOUT, where
+from simkernel.otp.gen_server import GenServer, NoReply, Ok
 from simkernel.spec import simulate
 from simkernel.terms import Map, Pid, Ref, equal, order, sort_key, stable_hash, strict_hash
-from tests.kernel.programs import both, idle, quiet, rest, returned, tell
+from tests.kernel.programs import both, finish, idle, machine, quiet, rest, returned, tell
 
 MAIN = Pid(())
 
@@ -348,6 +349,36 @@ def test_a_map_is_immutable_and_can_be_a_key() -> None:
     assert (changed, replaced) == (Map({"a": 1, "b": [2]}), Map({"a": 3, "b": [2]}))
     with pytest.raises(TypeError):
         config["a"] = 2
+
+
+# --- 13.10: state --------------------------------------------------------------------------------
+
+
+class Tally(GenServer):
+    """A server whose cast changes its state where it lies."""
+
+    def init(self, arg: Any) -> Any:
+        return Ok({"counts": {"a": [0]}, "other": 1})
+
+    def handle_cast(self, request: Any, state: Any) -> Any:
+        state["counts"]["a"].append(request)
+        return NoReply(state)
+
+
+async def has_a_tally() -> None:
+    _, pid = await Tally.start_link(None)
+    Tally.cast(pid, 7)
+    await quiet()
+
+
+@pytest.mark.rule("13.10")
+def test_a_state_changed_in_place_is_reported_with_callback_and_key() -> None:
+    m = machine(has_a_tally)
+    m.checking = True
+    with pytest.raises(StateChangedInPlace) as caught:
+        finish(m)
+    assert "Tally.handle_cast" in str(caught.value)
+    assert "state['counts']['a']" in str(caught.value)
 
 
 # --- 13.9: functions -----------------------------------------------------------------------------

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
+import random
+import threading
+import time
 from typing import Any
 
 import pytest
 
 from checkers.dfs import outcomes
 from simkernel.choice import First, Walk
-from simkernel.errors import Exit, ForgottenAwait, MisusedAwaitable, UsageError
+from simkernel.errors import (
+    Exit,
+    ForbiddenCall,
+    ForgottenAwait,
+    MisusedAwaitable,
+    StepTooLong,
+    UsageError,
+)
 from simkernel.kernel.effects import (
     alive,
     choose,
@@ -28,7 +39,9 @@ from simkernel.kernel.effects import (
     unlink,
     whereis,
 )
+from simkernel.kernel.guards import guards
 from simkernel.kernel.machine import Machine
+from simkernel.kernel.watchdog import watchdog
 from simkernel.spec import simulate
 from simkernel.terms import Pid
 from tests.kernel.programs import (
@@ -177,6 +190,48 @@ def test_what_an_event_loop_would_serve_is_refused() -> None:
 def test_a_call_outside_of_a_process_says_so() -> None:
     with pytest.raises(UsageError, match="outside of a process"):
         self_()
+
+
+async def does_outside_things(what: str) -> Any:
+    if what == "clock":
+        return time.time()
+    if what == "date":
+        return datetime.datetime.now()  # noqa: DTZ005 (this is what it tests)
+    if what == "chance":
+        return random.random()
+    if what == "thread":
+        return threading.Thread(target=print).start()
+    return asyncio.new_event_loop()
+
+
+@pytest.mark.rule("12.31")
+@pytest.mark.parametrize(
+    ("what", "call"),
+    [
+        ("clock", "time.time"),
+        ("date", "datetime.now"),
+        ("chance", "random.random"),
+        ("thread", "Thread.start"),
+        ("loop", "asyncio.new_event_loop"),
+    ],
+)
+def test_what_lies_outside_of_the_run_is_refused_by_name(what: str, call: str) -> None:
+    with guards(), pytest.raises(ForbiddenCall, match=call):
+        simulate(does_outside_things, what)
+    assert returned(plain) == "x"
+
+
+async def never_waits() -> None:
+    n = 0
+    while True:
+        n += 1
+
+
+@pytest.mark.rule("12.32")
+def test_a_step_that_never_ends_is_cut() -> None:
+    with watchdog(0.03), pytest.raises(StepTooLong):
+        simulate(never_waits)
+    assert returned(plain) == "x"
 
 
 # --- 12.30 ---------------------------------------------------------------------------------------

@@ -422,4 +422,29 @@ async def interval_for_a_name() -> None:
 @pytest.mark.rule("9.12")
 def test_an_interval_for_a_name_ends_when_nobody_holds_it() -> None:
     result = simulate(interval_for_a_name)
-    assert (result.ended, result.now_ms) == ("nothing is left to happen", 20)
+    assert (result.ended, result.now_ms) == ("nothing is left to happen", 30)
+
+
+async def holds_for_one(word: str) -> None:
+    await register(self_(), "taker")
+    await receive()
+    await unregister("taker")
+    log(word)
+    await receive("end")
+
+
+async def interval_for_a_name_that_moves() -> None:
+    first = spawn(holds_for_one, "first")
+    send_interval(10, "taker", "tick")
+    await sleep(15)
+    spawn(holds_for_one, "second")
+    await sleep(10)  # the second has had its tick
+    spawn(holds_for_one, "third")
+    await sleep(1)
+    exit(first, "kill")
+    await sleep(10)
+
+
+@pytest.mark.rule("9.8", "9.12")
+def test_an_interval_for_a_name_goes_on_with_its_successors() -> None:
+    assert simulate(interval_for_a_name_that_moves).logged == ("first", "second", "third")

@@ -5,7 +5,8 @@ signal and each timer is an event of its own. A state is an immutable value, `su
 what can come next, and `explore` visits every state.
 
 Rules are a value, because the documents and the real VM differ in what makes a process handle all
-that has arrived (see FINDINGS.md): `LESSONS` is rule 7 of the kernel lessons, `VM` what was seen.
+that has arrived (see FINDINGS.md): `LESSONS` is rule 7 of the kernel lessons,
+`VM` what was seen.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
-from . import zones
-from .programs import OWNER, STUCK, Op, Outcome, Program
-from .zones import Guard, Zone
+from tests.reference import zones
+from tests.reference.programs import OWNER, STUCK, Op, Outcome, Program
+from tests.reference.zones import Guard, Zone
 
 Signal = tuple[Any, ...]
 Message = Any
@@ -30,19 +31,28 @@ class Rules:
     `observing`: operations before which all that has arrived is handled (those of `RULE_7`); an
     exit/2 to oneself that is not among them is a signal in one's own queue, and unless it is
     trapped, nothing else is done until it is handled. `lazy_monitor`: on a node, a monitor may
-    leave as late as just before the next signal of the same process.
+    leave as late as just before the next signal of the same process. `peeking`: where nothing but
+    messages has reached either, a process may find another alive without waiting for an answer.
+    `late_release`: a process is dead for link and monitor a moment before its table is gone, and
+    that a moment before its name is free. `late_noproc`: what the runtime answers for the dead, to
+    a monitor or a link, arrives by an event of its own, on a node too.
     """
 
     observing: frozenset[str]
     lazy_monitor: bool
+    peeking: bool
+    late_release: bool
+    late_noproc: bool = False
 
 
 RULE_7: Final = frozenset(
     {"timeout", "exit_self", "end", "len", "trap_off", "demonitor", "unlink", "link"}
 )
-VM: Final = Rules(frozenset({"timeout"}), lazy_monitor=True)
-PROMPT: Final = Rules(VM.observing, lazy_monitor=False)
-LESSONS: Final = Rules(RULE_7, lazy_monitor=False)
+VM: Final = Rules(frozenset({"timeout"}), lazy_monitor=True, peeking=True, late_release=True)
+PROMPT: Final = Rules(VM.observing, lazy_monitor=False, peeking=False, late_release=False)
+LESSONS: Final = Rules(
+    RULE_7, lazy_monitor=False, peeking=False, late_release=False, late_noproc=True
+)
 
 
 class Proc(NamedTuple):
@@ -60,6 +70,7 @@ class Proc(NamedTuple):
     log: tuple[Any, ...] | None = ()
     fresh: bool = False  # the last observation is not surely on record yet
     reason: str | None = None
+    leaving: bool = False  # dead, with its name and table still there
 
 
 class State(NamedTuple):
@@ -76,6 +87,7 @@ NOTHING: Final = object()
 SENDING: Final = frozenset(
     {"send", "exit", "link", "unlink", "monitor", "demonitor", "alive", "end"}
 )
+TABLE_OPS: Final = frozenset({"insert", "insert_new", "lookup", "delete", "spin"})
 ANSWERED: Final = frozenset({"link", "monitor", "ask"})
 
 
@@ -99,6 +111,7 @@ class Model:
         self.at = {letter: i for i, letter in enumerate(self.letters)}
         self.ops = tuple(ops for _, ops in program.bodies)
         self.timed = program.timed
+        self.tabled = any(op[0] in TABLE_OPS for ops in self.ops for op in ops)
         self.lazy = rules.lazy_monitor and network == "node"
 
     def initial(self) -> State:
@@ -183,9 +196,11 @@ class Model:
 
     # -- signals ---------------------------------------------------------------------------------
 
-    def _deliver(self, state: State, src: int, dst: int, signal: Signal) -> State:
-        """Let a signal leave: on a node, and to oneself, it has arrived then."""
-        if self.network == "node" or src == dst:
+    def _deliver(
+        self, state: State, src: int, dst: int, signal: Signal, late: bool = False
+    ) -> State:
+        """Let a signal leave: on a node, and to oneself, it has arrived then, unless it is late."""
+        if not late and (self.network == "node" or src == dst):
             return self._arrive(state, dst, signal)
         if state.procs[dst].reason is not None and signal[0] not in ANSWERED:
             return state
@@ -204,7 +219,8 @@ class Model:
             case ("link", src):
                 return self._deliver(state, dead, src, ("exit", dead, "noproc", True))
             case ("monitor", src, label, thing):
-                return self._deliver(state, dead, src, ("down", label, thing, "noproc"))
+                down = ("down", label, thing, "noproc")
+                return self._deliver(state, dead, src, down, late=self.rules.late_noproc)
             case ("ask", src):
                 return self._deliver(state, dead, src, ("answer", False))
         return state
@@ -258,14 +274,31 @@ class Model:
         """End a process: dead, its name free, its table and timers gone; nobody told yet."""
         p = state.procs[who]
         state = state._replace(
-            names=tuple(n for n in state.names if n[1] != who),
-            table=None if self.letters[who] == OWNER else state.table,
             timers=tuple(t for t in state.timers if t[2] != self.letters[who]),
             wires=tuple(_still_under_way(state.wires, who)),
         )
         queue = tuple(signal for signal in p.queue if signal[0] in ANSWERED)
         dead = Proc(queue=queue, links=p.links, watchers=p.watchers, reason=reason)
-        return [_put(state, who, dead._replace(log=log)) for log in self._records(p, who, own)]
+        dead = dead._replace(leaving=self._owns_table(state, who) or self._named(state, who))
+        out = [_put(state, who, dead._replace(log=log)) for log in self._records(p, who, own)]
+        while not self.rules.late_release and out[0].procs[who].leaving:
+            out = [self._release(after, who) for after in out]
+        return out
+
+    def _owns_table(self, state: State, who: int) -> bool:
+        return self.tabled and self.letters[who] == OWNER and state.table is not None
+
+    def _named(self, state: State, who: int) -> bool:
+        return who in dict(state.names).values()
+
+    def _release(self, state: State, who: int) -> State:
+        """Take away the table of a process that ends, or its name if the table is gone."""
+        if self._owns_table(state, who):
+            state, still = state._replace(table=None), self._named(state, who)
+        else:
+            names = tuple(name for name in state.names if name[1] != who)
+            state, still = state._replace(names=names), False
+        return _put(state, who, state.procs[who]._replace(leaving=still))
 
     def _records(self, p: Proc, who: int, own: bool) -> list[tuple[Any, ...] | None]:
         """List what may be on record of a process that ends now."""
@@ -278,6 +311,8 @@ class Model:
     def _farewell(self, state: State, who: int) -> list[State]:
         """Tell links, then monitors, then those with unhandled requests: one at a time."""
         p = state.procs[who]
+        if p.leaving:
+            return [self._release(state, who)]
         if p.links:
             told = ((p._replace(links=p.links - {peer}), peer) for peer in sorted(p.links))
             signal = ("exit", who, p.reason, True)
@@ -327,6 +362,9 @@ class Model:
         if state.procs[peer].reason is not None:
             if not p.trap:
                 return [self._next(state, who, "noproc")]
+            if self.rules.late_noproc:
+                state = self._next(state, who, "ok", links=p.links | {peer})
+                return [self._deliver(state, who, who, ("exit", peer, "noproc", True), late=True)]
             message = ("msg", ("EXIT", target, "noproc"))
             return [self._arrive(self._next(state, who, "ok"), who, message)]
         state = self._next(state, who, "ok", links=p.links | {peer})
@@ -387,10 +425,17 @@ class Model:
 
     def _alive(self, state: State, who: int, target: str) -> list[State]:
         peer = self.at[target]
+        if state.procs[peer].leaving:
+            return []  # a process that is asked while it ends answers when it has ended
         if peer == who or state.procs[peer].reason is not None:
             return [self._next(state, who, peer == who)]
-        p = state.procs[who]._replace(asking=True, fresh=False)
-        return [self._deliver(_put(state, who, p), who, peer, ("ask", who))]
+        p = state.procs[who]
+        asking = _put(state, who, p._replace(asking=True, fresh=False))
+        out = [self._deliver(asking, who, peer, ("ask", who))]
+        ahead = (*state.procs[peer].queue, *dict(state.wires).get((who, peer), ()))
+        if self.rules.peeking and all(signal[0] == "msg" for signal in (*p.queue, *ahead)):
+            out.append(self._next(state, who, True))
+        return out
 
     def _len(self, state: State, who: int) -> list[State]:
         return [self._next(state, who, len(state.procs[who].box))]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from . import brute
-from .programs import (
+from tests.reference import brute
+from tests.reference.programs import (
     Op,
     Program,
     alive,

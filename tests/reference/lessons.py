@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .programs import (
+from tests.reference.programs import (
     Op,
     Outcome,
     Program,
@@ -74,7 +74,7 @@ def cannot(networks: tuple[str, ...] = BOTH, **wanted: object) -> Fact:
 
 
 def _lesson(rule: str, counts: tuple[int, int], *facts: Fact, **bodies: list[Op]) -> Lesson:
-    return Lesson(rule.split()[0], program(rule, **bodies), counts, facts)
+    return Lesson(rule.split(maxsplit=1)[0], program(rule, **bodies), counts, facts)
 
 
 def _down(reason: str, label: str = "m") -> tuple[str, ...]:
@@ -298,6 +298,29 @@ SEEN = [
         can(C=("v", 0, True)),
         main=WAIT, A=[exit_("C", "x"), insert("k", "v"), recv("zz")],
         C=[spin("k"), length(), insert("d", "w")],
+    ),
+    _lesson(
+        "found alive looks past messages", (2, 2), can(B=("v", 0, True)), can(B=("v", 1, True)),
+        main=WAIT, A=[send("B", "a"), alive("B"), insert("k", "v"), recv("zz")],
+        B=[spin("k"), length(), insert("d", "w"), recv("zz")],
+    ),
+    _lesson(
+        "found alive, then killed", (10, 10), can(A=(True,), B=(0,)), can(A=(True,), B=(1,)),
+        A=[send("B", "a"), alive("B")], B=[kill("A"), length()],
+    ),
+    _lesson(
+        "found dead before its table is gone", (8, 8), can(A=("a", "noproc", True)),
+        can(A=("a", "noproc", "badarg")), can(A=("a", "ok", True)),
+        main=[send("A", "a")], A=[recv(), link("main"), insert("k", "v")],
+    ),
+    _lesson(
+        "found dead before its name is free", (8, 8), can(A=("a", "noproc", "main")),
+        cannot(A=("a", None, "ok")),
+        main=[register("n"), send("A", "a")], A=[recv(), link("main"), whereis("n")],
+    ),
+    _lesson(
+        "found a name is free before a table is gone", (3, 3), cannot(A=("a", None, True)),
+        main=[register("n"), send("A", "a")], A=[recv(), whereis("n"), insert("k", "v")],
     ),
     _lesson(
         "found exit of oneself comes in order", (6, 6),

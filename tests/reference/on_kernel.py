@@ -1,8 +1,8 @@
 """Run programs of the reference language on the simulated kernel.
 
-`root(program)` is a main for `simulate` and for the checkers. It starts the processes, watches their
-ends, and returns the outcome once all have ended. Where some may be stuck, it never returns: read
-the outcome from what was logged (`from_logged`).
+`root(program)` is a main for `simulate` and for the checkers. It starts the processes, watches
+their ends, and returns the outcome once all have ended. Where some may be stuck, it never returns:
+read the outcome from what was logged (`from_logged`).
 
 With record="each" every observation is a `log` effect right after its operation, and the outcome is
 in the log only. With record="end" a process reports all of its observations in one message before
@@ -44,8 +44,7 @@ from simkernel import (
     whereis,
 )
 from simkernel import exit as exit_signal
-
-from .programs import OWNER, STUCK, Op, Outcome, Program
+from tests.reference.programs import OWNER, STUCK, Op, Outcome, Program
 
 SILENT = ("silent",)
 TABLE_OPS = frozenset({"insert", "insert_new", "lookup", "delete", "spin"})

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from . import brute, vm
-from .generate import random_programs
-from .lessons import LESSONS
-from .programs import Outcome, Program, end, insert, kill, program, recv, spin
+from tests.reference import brute, vm
+from tests.reference.generate import random_programs
+from tests.reference.lessons import LESSONS
+from tests.reference.programs import Outcome, Program, end, insert, kill, program, recv, spin
 
 pytestmark = [
     pytest.mark.vm,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .programs import Outcome, Program
+from tests.reference.programs import Outcome, Program
 
 SOURCES = Path(__file__).parent / "vm"
 MISSING = None if shutil.which("erl") and shutil.which("erlc") else "erl and erlc are not installed"

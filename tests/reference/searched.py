@@ -1,0 +1,85 @@
+"""The outcomes of a program on the simulated kernel, by depth-first search.
+
+The root starts every process and is done; the search begins there, so that all exist from the
+start, as they do in the brute-force reference. Observations are `log` effects, as with its
+record="each".
+"""
+
+from typing import Any
+
+from checkers.dfs import Dfs
+from simkernel import Exit, Pid, log, spawn
+from simkernel.kernel.machine import Machine
+from simkernel.kernel.symbolic import SymbolicClock
+from simkernel.kernel.tables import Table
+from simkernel.terms import Ref, show, thaw
+from tests.reference.on_kernel import SILENT, TABLE_OPS, Body, named
+from tests.reference.programs import OWNER, STUCK, Op, Outcome, Program
+
+TABLE = "shared"
+
+
+class TooLarge(Exception):
+    """The search would take too long for a test."""
+
+
+async def acts(letter: str, ops: tuple[Op, ...], pids: tuple[tuple[str, Pid], ...]) -> None:
+    """Be one process of a program."""
+    body = Body(letter, dict(pids), TABLE)
+    for op in ops:
+        if op[0] == "end":
+            raise Exit(op[1])
+        seen = await body.perform(op)
+        if seen is not SILENT:
+            log((letter, seen))
+
+
+async def starts(bodies: tuple[tuple[str, tuple[Op, ...]], ...]) -> None:
+    """Start all of them; the n-th is <root.n>."""
+    pids = tuple((letter, Pid((n,))) for n, (letter, _) in enumerate(bodies, 1))
+    for letter, ops in bodies:
+        spawn(acts, letter, ops, pids)
+
+
+def machine(program: Program, network: str, **options: Any) -> Machine:
+    """Give the machine at the moment at which all processes exist and none has run."""
+    m = Machine(starts, (program.bodies,), network=network, settle=True, **options)
+    if any(op[0] in TABLE_OPS for _, ops in program.bodies for op in ops):
+        owner = Pid((1 + program.letters.index(OWNER),))
+        kind = {"type": "set", "access": "public", "named": True, "heir": None, "keypos": 1}
+        m.tables.add(Table(Ref(owner.path, 0), TABLE, owner, kind))
+    for _ in range(len(program.bodies) + 2):
+        m.apply(next(t for t in m.enabled() if t.who == Pid(())))
+    return m
+
+
+def outcome_of(program: Program, m: Machine) -> Outcome:
+    """Read what each process has seen and how it ended."""
+    letters = {Pid((n,)): letter for n, letter in enumerate(program.letters, 1)}
+    seen: dict[str, list[Any]] = {letter: [] for letter in program.letters}
+    for line in m.logged:
+        letter, what = thaw(line)
+        seen[letter].append(named(what, letters))
+    reasons = {letters[death.pid]: _short(thaw(death.reason)) for death in m.deaths}
+    return tuple(
+        (letter, tuple(seen[letter]), reasons.get(letter, STUCK)) for letter in program.letters
+    )
+
+
+def _short(reason: Any) -> Any:
+    """An error's reason without its stack."""
+    return reason[0] if type(reason) is tuple else reason
+
+
+def searched(program: Program, network: str = "node", most: int = 20_000) -> frozenset[Outcome]:
+    """Give every outcome of `program` that the search reaches."""
+    m = machine(program, network, clock=SymbolicClock(), snapshots=True)
+
+    def history() -> bytes:
+        return show(outcome_of(program, m)).encode()
+
+    search = Dfs(m, history=history)
+    found = {outcome_of(program, m) for _ in search.leaves(cut=lambda: search.transitions > most)}
+    if search.cut:
+        raise TooLarge(str(program))
+    return frozenset(found)

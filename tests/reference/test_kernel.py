@@ -1,0 +1,76 @@
+"""The search over the machine reaches exactly the outcomes of the brute-force reference.
+
+Compared under the rules of the lessons, which are the machine's. Where the real VM was seen to do
+more than they allow (brute.VM), docs/explanation/decisions.md says what and why it is left open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from tests.reference import brute
+from tests.reference.generate import random_programs
+from tests.reference.lessons import LESSONS, Lesson
+from tests.reference.programs import Program
+from tests.reference.searched import searched
+
+NETWORKS = ("node", "cluster")
+# A loop in a coroutine remembers every turn: its state graph has no end (rule 12.27).
+FINITE = [
+    lesson
+    for lesson in LESSONS
+    if not any(op[0] == "spin" for _, o in lesson.program.bodies for op in o)
+]
+# Their searches take up to minutes: they are run with the slow tests.
+LARGE = frozenset({"open two noproc answers", "9 sends are ordered, not steps"})
+# More than a million transitions: not compared, until a search merges more of them.
+TOO_LARGE = frozenset({"8 death observes bookkeeping", "open death signals are not one event"})
+
+
+def differences(
+    programs: Sequence[Program], networks: Sequence[str], most: int = 20_000
+) -> list[str]:
+    """Say where search and reference differ."""
+    found = []
+    for number, tried in enumerate(programs):
+        network = networks[number % len(networks)]
+        expected = brute.outcomes(tried, network, brute.LESSONS)
+        reached = searched(tried, network, most)
+        if reached != expected:
+            found.append(
+                f"{network} {tried}: missed {sorted(expected - reached, key=repr)[:2]}, "
+                f"invented {sorted(reached - expected, key=repr)[:2]}"
+            )
+    return found
+
+
+@pytest.mark.rule("12.1", "12.33")
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize(
+    "lesson",
+    [x for x in FINITE if x.program.name not in LARGE | TOO_LARGE],
+    ids=lambda x: x.program.name,
+)
+def test_a_lesson_has_exactly_its_outcomes(lesson: Lesson, network: str) -> None:
+    assert differences([lesson.program], [network], 150_000) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize(
+    "lesson", [x for x in FINITE if x.program.name in LARGE], ids=lambda x: x.program.name
+)
+def test_a_large_lesson_has_exactly_its_outcomes(lesson: Lesson, network: str) -> None:
+    assert differences([lesson.program], [network], 1_000_000) == []
+
+
+def test_random_programs_have_exactly_their_outcomes() -> None:
+    assert differences(random_programs(1, 120, 4, states=100), NETWORKS) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10, 20))
+def test_two_hundred_more_random_programs_have_exactly_their_outcomes(seed: int) -> None:
+    assert differences(random_programs(seed, 200, 3 + seed % 3, states=100), NETWORKS) == []
