@@ -91,8 +91,9 @@ def unlink(m: Machine, p: Process, e: Effect) -> None:
 
 
 def demonitor(m: Machine, p: Process, e: Effect) -> None:
-    """Stop a monitor; a DOWN in the mailbox stays."""
-    drop_monitor(m, p, e[1])
+    """Stop a monitor; a DOWN in the mailbox stays, unless it is flushed."""
+    if not drop_monitor(m, p, e[1]) and len(e) > 2:
+        _flush(p, e[1])
 
 
 def flag(m: Machine, p: Process, e: Effect) -> None:
@@ -267,20 +268,21 @@ def demonitor_now(m: Machine, p: Process, e: Effect) -> Any:
     """Stop a monitor, remove its DOWN from the mailbox, tell whether it was there."""
     _, ref, flush, info_asked = e
     existed = drop_monitor(m, p, ref)
-    flushed = False
     if flush and not existed:
-        for at, content in enumerate(p.mailbox or ()):
-            message = thaw(content)
-            if type(message) is tuple and message[:2] == ("DOWN", ref) and len(message) == 5:
-                del p.mailbox[at]  # type: ignore[union-attr]
-                flushed = True
-                if not p.mailbox:
-                    p.mailbox = None  # an empty one would count as one with a message
-                break
-    if not info_asked:
-        return True
+        _flush(p, ref)
     # With flush, False also says that the DOWN had come (rule 6.12).
-    return existed and not flushed
+    return existed if info_asked else True
+
+
+def _flush(p: Process, ref: Ref) -> None:
+    """Remove the DOWN of a monitor from the mailbox."""
+    for at, content in enumerate(p.mailbox or ()):
+        message = thaw(content)
+        if type(message) is tuple and message[:2] == ("DOWN", ref) and len(message) == 5:
+            del p.mailbox[at]  # type: ignore[union-attr]
+            if not p.mailbox:
+                p.mailbox = None  # an empty one would count as one with a message
+            return
 
 
 def unalias(m: Machine, p: Process, e: Effect) -> Any:

@@ -24,6 +24,7 @@ from simkernel.kernel.effects import (
     ancestors,
     cast_name,
     demonitor,
+    forget,
     exit,
     monitor,
     note,
@@ -431,7 +432,7 @@ class Call(Awaited[Any]):
             ref = monitor(pid)
             tag: Any = ("monitor", ref)
         else:
-            ref = tag = monitor(pid, alias="reply_demonitor")
+            ref = tag = monitor(pid, alias="demonitor")
         send(pid, (self.label, (me, tag), self.request))
         wanted = Receive((Answered(tag, ref),), timeout, why=("call", pid, self.request))
         message = yield wanted
@@ -443,8 +444,8 @@ class Call(Awaited[Any]):
                 self.fail("timeout")
         elif len(message) == 5:
             self.fail(message[4])
-        elif timeout is None:
-            yield from demonitor(ref, flush=True).__await__()
+        else:
+            forget(ref)
         if listening:
             note("called", server=pid, answer=message[1])
         return message[1]
@@ -527,13 +528,18 @@ async def stop(mfa: tuple[Any, str] | None, server: Any, reason: Any, timeout: i
         raise failed("noproc")
     if pid == self_() and mfa is not None:
         raise failed("calling_self")
-    ref = monitor(pid)
-    send(pid, (SYSTEM, None, ("terminate", reason)))
+    ref = monitor(pid, alias="demonitor")
+    send(pid, (SYSTEM, (self_(), ref), ("terminate", reason)))
     pattern = ("DOWN", ref, ANY, ANY, ANY)
     message = await waiting(Receive((pattern,), timeout, why=("stop", pid, reason)))
     if message is TIMEOUT:
         await demonitor(ref, flush=True)
+        await receive((ref, ANY), after=0)
         raise failed("timeout")
-    if not equal(message[4], reason):
-        raise failed(message[4])
+    why = message[4]
+    if await receive((ref, ANY), after=0) is TIMEOUT and why != "noproc":
+        # It ended by itself, before it took the request (rule 15.63).
+        raise failed((why, ("sys", "terminate", [pid, reason, "infinity"])))
+    if not equal(why, reason):
+        raise failed(why)
     return "ok"

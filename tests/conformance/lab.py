@@ -45,10 +45,13 @@ class Pair:
     args: tuple[Any, ...]
     rules: tuple[str, ...]
     traps: tuple[int, ...]
+    labelled: bool = False
 
     @property
     def id(self) -> str:
-        """Name the scenario: family, function, arguments."""
+        """Name the scenario: family, function, arguments; or the first of them, if it is a label."""
+        if self.labelled:
+            return f"{self.family}.{self.name}({self.args[0]})"
         shown = ", ".join(map(str, self.args))
         return f"{self.family}.{self.name}({shown})" if self.args else f"{self.family}.{self.name}"
 
@@ -57,7 +60,7 @@ _declared: dict[str, list[Pair]] = {}
 
 
 def pair(
-    *rules: str, cases: Iterable[Any] = ((),), traps: tuple[int, ...] = ()
+    *rules: str, cases: Iterable[Any] = ((),), traps: tuple[int, ...] = (), labelled: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a scenario, or one for each of `cases` (its arguments: a tuple, or a single one)."""
 
@@ -65,7 +68,7 @@ def pair(
         family = function.__module__.rpartition(".")[2]
         for case in cases:
             args = case if isinstance(case, tuple) else (case,)
-            found = Pair(family, function.__name__, function, args, rules, traps)
+            found = Pair(family, function.__name__, function, args, rules, traps, labelled)
             _declared.setdefault(family, []).append(found)
         return function
 
@@ -85,6 +88,10 @@ def run_here(scenario: Pair, seed: int = 0) -> list[str]:
     """Run a scenario on our machine; gives its log in words."""
     result = simulate(main, scenario.function, scenario.args, seed=seed, settle=False)
     log_here = list(result.logged)
+    if result.reason is None and result.ended != "quiet":
+        # What processes that are left say at the end of the run is no part of the scenario.
+        at = next(i for i, entry in enumerate(log_here) if type(entry) is tuple and entry[:1] == ("returned",))
+        del log_here[at + 1 :]
     if result.reason is not None:
         log_here.append(("crashed", result.reason))
     elif result.ended == "quiet":

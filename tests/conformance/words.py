@@ -53,6 +53,10 @@ def word(value: Any, seen: dict[Any, str]) -> str:
             return "task"
         case list():
             return f"[{', '.join(word(part, seen) for part in value)}]"
+        case (type() as module, str() as name, tuple() as args):
+            # Of a call that has failed: a list there, and `None` stands for infinity.
+            shown = ["infinity" if part is None else part for part in args]
+            return word((_MODULES.get(module.__name__, module.__name__), name, shown), seen)
         case tuple():
             return f"{{{', '.join(word(part, seen) for part in value)}}}"
         case dict() | Map():

@@ -91,8 +91,14 @@ defmodule Lab do
       @limit_ms -> say(:stuck)
     end
     clean(before, names)
-    log = for {_, what} <- :ets.tab2list(:lab_log), do: what
+    log = whole(for {_, what} <- :ets.tab2list(:lab_log), do: what)
     Words.line(id, log)
+  end
+
+  # What processes that are left say after the end is no part of the scenario.
+  defp whole(log) do
+    {told, rest} = Enum.split_while(log, fn entry -> not match?({:returned, _}, entry) end)
+    told ++ Enum.take(rest, 1)
   end
 
   defp clean(before, names) do
@@ -139,6 +145,8 @@ defmodule Words do
   def word(list, seen) when is_list(list) do
     cond do
       stack?(list) -> {"stack", seen}
+      # The tag of a call with a time limit: here the reference itself.
+      match?([:alias | ref] when is_reference(ref), list) -> word(tl(list), seen)
       not List.improper?(list) -> parts(list, "[", "]", seen)
       true -> {"improper", seen}
     end
@@ -187,7 +195,7 @@ defmodule Words do
 
   defp stack?(list) do
     Enum.all?(list, fn
-      {m, f, a, where} -> is_atom(m) and is_atom(f) and (is_integer(a) or is_list(a)) and is_list(where)
+      {m, f, a, where} -> is_atom(m) and is_atom(f) and (is_integer(a) or is_list(a)) and Keyword.keyword?(where)
       {f, a, where} -> is_function(f) and is_list(a) and is_list(where)
       _ -> false
     end)
