@@ -6,6 +6,7 @@ The counterpart of OTP's `gen` and `proc_lib`. Written with kernel effects only.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from types import CoroutineType
 from typing import Any, ClassVar, NamedTuple, NoReturn
 
@@ -24,8 +25,8 @@ from simkernel.kernel.effects import (
     ancestors,
     cast_name,
     demonitor,
-    forget,
     exit,
+    forget,
     monitor,
     note,
     receive,
@@ -496,9 +497,15 @@ def given_ok() -> Awaited[str]:
 
 @routine
 async def _cast_via(server: Any, message: Any) -> str:
-    pid = await located(server)
-    if pid is not None:
-        send(pid, message)
+    match server:
+        case ("via", module, name):
+            # As in Elixir: whatever goes wrong in `send` is nobody's business (rule 15.58).
+            with suppress(Exception, Exit, Throw):
+                await result_of(module.send(name, message))
+        case _:
+            pid = await located(server)
+            if pid is not None:
+                send(pid, message)
     return "ok"
 
 

@@ -107,7 +107,7 @@ STOPPING = [
     ("brutal kill", sup(worker("a", shutdown="brutal_kill"), B), [("stop", "top", "normal")]),
     ("not trapping runs no terminate", sup(worker("a", traps=False), B), [("stop", "top", "normal")]),
     ("nested stop", sup(A, sub("s", sup(B, C, name="in")), worker("d")), [("stop", "top", "normal")]),
-    ("nested subtree crashes", sup(A, sub("s", sup(B, worker("c", traps=False), name="in")), worker("d"), strategy=REST),
+    ("nested subtree crashes", sup(A, sub("s", sup(B, worker("c", traps=False), name="in")), worker("d", traps=False), strategy=REST),
      [("kill", "in"), ("which", "top")]),
 ]  # fmt: skip
 BOOT = [
