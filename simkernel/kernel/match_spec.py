@@ -1,4 +1,4 @@
-"""Match specifications: patterns, guards and bodies that are terms, for ETS and Registry (11.36-11.40).
+"""Match specifications: patterns, guards and bodies that are terms, for ETS and Registry (11.33-11.37).
 
 A specification is a list of clauses (pattern, guards, body). In a pattern `"_"` (or ANY) fits anything
 and `"$1"`, `"$2"` … hold what stands in their place, strictly the same wherever they stand again. Guards

@@ -277,7 +277,7 @@ def _rows_for(table: Table, patterns: list[Any]) -> list[Any]:
 
 
 def match(m: Machine, p: Process, where: Any, pattern: Any) -> Any:
-    """Give what rows hold for the variables of a pattern (rule 11.36)."""
+    """Give what rows hold for the variables of a pattern (rule 11.33)."""
     table = _readable(m, p, where)
     pattern = thaw(pattern)
     found = [match_spec.bindings(row, pattern) for row in _rows_for(table, [pattern])]
@@ -293,7 +293,7 @@ def match_object(m: Machine, p: Process, where: Any, pattern: Any) -> Any:
 
 
 def select(m: Machine, p: Process, where: Any, spec: Any) -> Any:
-    """Give what a match specification makes of the rows that it takes (rule 11.37)."""
+    """Give what a match specification makes of the rows that it takes (rule 11.34)."""
     table = _readable(m, p, where)
     spec = match_spec.checked(thaw(spec))
     rows = _rows_for(table, [clause[0] for clause in spec])
@@ -302,13 +302,13 @@ def select(m: Machine, p: Process, where: Any, spec: Any) -> Any:
 
 
 def select_count(m: Machine, p: Process, where: Any, spec: Any) -> Any:
-    """Count the rows for which a match specification gives true (rule 11.38)."""
+    """Count the rows for which a match specification gives true (rule 11.35)."""
     found = thaw(select(m, p, where, spec))
     return sum(value is True for value in found)
 
 
 def select_delete(m: Machine, p: Process, where: Any, spec: Any) -> Any:
-    """Delete the rows for which it gives true; gives how many (rule 11.38)."""
+    """Delete the rows for which it gives true; gives how many (rule 11.35)."""
     table = _writable(m, p, where)
     spec = match_spec.checked(thaw(spec))
     deleted = 0
@@ -321,7 +321,7 @@ def select_delete(m: Machine, p: Process, where: Any, spec: Any) -> Any:
 
 
 def select_replace(m: Machine, p: Process, where: Any, spec: Any) -> Any:
-    """Replace rows by what it gives, under the same key; gives how many (rule 11.39)."""
+    """Replace rows by what it gives, under the same key; gives how many (rule 11.36)."""
     table = _writable(m, p, where)
     spec = match_spec.checked(thaw(spec))
     if table.kind == "bag":
@@ -430,19 +430,18 @@ def update_element(m: Machine, p: Process, where: Any, key: Any, update: Any) ->
     table = _writable(m, p, where)
     stored, updates = table.key(thaw(key)), thaw(update)
     row = _row_to_update(table, stored)
-    fields = None if row is None else list(thaw(row))
+    if row is None:
+        return False  # whatever the update is
+    fields = list(thaw(row))
     for one in updates if type(updates) is list else [updates]:
         if type(one) is not tuple or len(one) != 2 or type(one[0]) is not int:
             raise ArgumentError(f"{one!r} is no pair of a position and a value")
         position, value = one
         if position == table.keypos or position < 1:
             raise ArgumentError(f"a field at position {position} cannot be set")
-        if fields is not None:
-            if position > len(fields):
-                raise ArgumentError(f"a row of {len(fields)} fields has none at {position}")
-            fields[position - 1] = value
-    if fields is None:
-        return False
+        if position > len(fields):
+            raise ArgumentError(f"a row of {len(fields)} fields has none at {position}")
+        fields[position - 1] = value
     table.rows[stored] = freeze(tuple(fields))
     return True
 

@@ -401,8 +401,6 @@ class Registry:
         total = await ets.select_count(keys, _of_values(key, self_(), "_", (), True))
         spec = _of_values(key, self_(), pattern, guards, True)
         deleted = await ets.select_delete(keys, spec)
-        if not deleted:
-            return "ok"
         rows = [row for row in await ets.lookup(own.pids, self_()) if equal(row[1], key)]
         for row in rows[:deleted]:
             await ets.delete_object(own.pids, row)

@@ -53,6 +53,8 @@ def word(value: Any, seen: dict[Any, str]) -> str:
             return "task"
         case list():
             return f"[{', '.join(word(part, seen) for part in value)}]"
+        case ("Task.Supervised", str() as name, tuple() as args):
+            return word(("Supervised", name, list(args)), seen)
         case (type() as module, str() as name, tuple() as args):
             # Of a call that has failed: a list there, and `None` stands for infinity.
             shown = ["infinity" if part is None else part for part in args]

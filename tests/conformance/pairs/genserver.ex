@@ -244,21 +244,21 @@ defmodule Pairs.Genserver do
 
   def timeout_is_cancelled_by_a_message do
     pid = start()
-    GenServer.cast(pid, fn s -> {:noreply, s, 80} end)
-    settle(20)
+    GenServer.cast(pid, fn s -> {:noreply, s, 200} end)
+    settle(30)
     send(pid, :message)
-    settle(120)
+    settle(300)
     GenServer.call(pid, :state)
   end
 
   def timeout_again do
     pid = start()
-    GenServer.cast(pid, fn s -> {:noreply, s, 60} end)
-    settle(20)
-    send(pid, fn s -> {:noreply, s, 60} end)
-    settle(40)
+    GenServer.cast(pid, fn s -> {:noreply, s, 200} end)
+    settle(60)
+    send(pid, fn s -> {:noreply, s, 300} end)
+    settle(200)
     say(:not_yet)
-    settle(80)
+    settle(200)
     GenServer.call(pid, :state)
   end
 

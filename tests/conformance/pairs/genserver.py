@@ -407,22 +407,22 @@ async def reply_before_continue() -> Any:
 @pair("15.27", "15.28")
 async def timeout_is_cancelled_by_a_message() -> Any:
     pid = await start()
-    await GenServer.cast(pid, lambda s: NoReply(s, 80))
-    await settle(20)
+    await GenServer.cast(pid, lambda s: NoReply(s, 200))
+    await settle(30)
     send(pid, "message")
-    await settle(120)
+    await settle(300)
     return await GenServer.call(pid, "state")
 
 
 @pair("15.28")
 async def timeout_again() -> Any:
     pid = await start()
-    await GenServer.cast(pid, lambda s: NoReply(s, 60))
-    await settle(20)
-    send(pid, lambda s: NoReply(s, 60))
-    await settle(40)
+    await GenServer.cast(pid, lambda s: NoReply(s, 200))
+    await settle(60)
+    send(pid, lambda s: NoReply(s, 300))
+    await settle(200)
     say("not_yet")
-    await settle(80)
+    await settle(200)
     return await GenServer.call(pid, "state")
 
 
@@ -442,7 +442,7 @@ async def timeout_looks_like_a_message() -> Any:
     return await GenServer.call(pid, "state")
 
 
-@pair("15.31", "15.15", "23.10")
+@pair("15.31", "15.15", "23.10", "14.5")
 async def system_message_keeps_the_timeout() -> Any:
     pid = await start()
     await GenServer.cast(pid, lambda s: NoReply(s, 100))

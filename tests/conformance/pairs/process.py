@@ -198,7 +198,7 @@ async def message_before_exit(trapping: Any) -> Any:
     return await down_of(ref)
 
 
-@pair("1.6", "1.7", "4.13", "10.2", traps=(5,))
+@pair("1.1", "1.2", "1.6", "1.7", "4.13", "10.2", "10.14", traps=(5,))
 async def exit_then_ask() -> Any:
     victim = waiting()
     say(exit_of(victim, "boom"))
@@ -499,7 +499,7 @@ async def demonitor_when(state: Any, options: Any) -> Any:
     return [message[4] for message in await mailbox()]
 
 
-@pair("6.8")
+@pair("6.8", "2.21")
 async def watcher_dies() -> Any:
     pid, me = waiting(), self_()
 
@@ -704,7 +704,7 @@ async def clause_order_for_one_message() -> Any:
     return "big" if taken[1] > 1 else "any"
 
 
-@pair("2.2", "2.5", "2.6")
+@pair("2.2", "2.5", "2.6", "2.12")
 async def selective() -> Any:
     for n in range(1, 6):
         send(self_(), n)
@@ -766,7 +766,7 @@ async def map_and_tuple_patterns() -> Any:
 # -- timers ---------------------------------------------------------------------------------------
 
 
-@pair("9.1", "9.3", "9.9", cases=[0, 20])
+@pair("9.1", "9.3", "9.6", cases=[0, 20])
 async def send_after(ms: Any) -> Any:
     send_after_(self_(), "tick", ms)
     say(True)
@@ -780,7 +780,7 @@ async def start_timer_message() -> Any:
     return say(await next_())
 
 
-@pair("9.4", "9.5", "9.6", "9.7", cases=["running", "fired", "cancelled", "unknown"])
+@pair("9.9", "9.10", "9.11", cases=["running", "fired", "cancelled", "unknown"])
 async def cancel(state: Any) -> Any:
     ref = make_ref() if state == "unknown" else send_after_(self_(), "tick", 1)
     if state == "fired":
@@ -801,7 +801,7 @@ def number(value: Any) -> Any:
 
 
 @pair(
-    "9.8", "9.10", "9.11", cases=["name_taken_later", "free_name", "dead", "already_dead"]
+    "9.7", "9.8", cases=["name_taken_later", "free_name", "dead", "already_dead"]
 )
 async def timer_for(what: Any) -> Any:
     pid = waiting()
@@ -823,7 +823,7 @@ async def timer_for(what: Any) -> Any:
     return await cancel_timer(ref)
 
 
-@pair("9.12", "9.13", cases=[-50, 0, 40])
+@pair("9.5", cases=[-50, 0, 40])
 async def absolute(delta: Any) -> Any:
     await sleep(60)
     send_after_(self_(), "tick", to_ms(now()) + delta, abs=True)
@@ -869,7 +869,7 @@ async def info_bad_key() -> Any:
     return await outcome(lambda: process_info(self_(), "no_such_key"))
 
 
-@pair("10.9", "10.7")
+@pair("10.9", "10.7", "10.11")
 async def flags() -> Any:
     return [
         process_flag("trap_exit", True), process_flag("trap_exit", False),
@@ -883,7 +883,7 @@ async def bad_flag(flag: Any, value: Any) -> Any:
     return await outcome(lambda: process_flag(flag, value))
 
 
-@pair("10.11", "10.12", "10.13")
+@pair("10.12", "10.13")
 async def dictionary() -> Any:
     say([put("a", 1), put("a", 2), get("a"), get("b"), get("b", "default")])
     say([erase("a"), erase("a"), get("a")])
@@ -891,7 +891,7 @@ async def dictionary() -> Any:
     return [get("z", "default"), [key for key in get_keys() if key == "z"]]
 
 
-@pair("10.14", "10.15", "10.16", cases=[False, True])
+@pair("10.15", "10.16", "10.17", "10.18", cases=[False, True])
 async def hibernate(full: Any) -> Any:
     me = self_()
 

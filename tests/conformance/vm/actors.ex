@@ -13,7 +13,7 @@ defmodule Actors do
       say.({elem(step, 0), answer})
       state
     end)
-    if state.registry, do: Process.exit(state.registry, :kill)
+    if state.registry, do: send(state.registry, :stop)
     for {_, pid} <- pids, do: Process.exit(pid, :kill)
     for {_, pid} <- pids, do: Lab.ended(pid)
     if state.registry, do: Lab.ended(state.registry)
@@ -85,7 +85,7 @@ defmodule Actors do
       Process.flag(:trap_exit, true)
       result = Registry.start_link(keys: kind, name: :the_registry, partitions: partitions, listeners: listeners)
       send(me, {:registry, elem(result, 0)})
-      receive do: (:stop -> Supervisor.stop(:the_registry)); (receive do: (:never -> :ok))
+      receive do: (:stop -> Lab.outcome(fn -> Supervisor.stop(:the_registry) end))
     end)
     receive do: ({:registry, :ok} -> :ok)
     {:ok, %{state | registry: pid}}
