@@ -41,6 +41,10 @@ from simkernel import exit as exit_of
 from tests.conformance.lab import mailbox, outcome
 
 
+# In a pause of 30: on the VM all of them are multiplied alike where it runs calmly.
+TIMEOUT_MS, INNER_MS, CALL_MS = 14, 9, 45
+
+
 async def run(steps: Any, say: Callable[[Any], Any], pause: int) -> Any:
     """Perform the steps."""
     process_flag("trap_exit", True)
@@ -71,7 +75,7 @@ async def perform(step: Any, context: Any) -> Any:
         return "nobody"
     match step:
         case ("call", _, script):
-            return strip(await outcome(lambda: GenServer.call(pid, ("do", script), 40)))
+            return strip(await outcome(lambda: GenServer.call(pid, ("do", script), CALL_MS)))
         case ("cast", _, script):
             return await GenServer.cast(pid, ("do", script))
         case ("info", _, script):
@@ -137,7 +141,7 @@ class Server(GenServer):
         context, name, traps, init = argument
         if traps:
             process_flag("trap_exit", True)
-        await tell(context, name, ("init", init))
+        await tell(context, name, ("init", "ok_continue" if init[0] == "ok_continue" else init))
         put("context", context)
         put("name", name)
         match init:
@@ -147,7 +151,7 @@ class Server(GenServer):
             case "ok":
                 return Ok(0)
             case "ok_timeout":
-                return Ok(0, 20)
+                return Ok(0, TIMEOUT_MS)
             case ("ok_continue", script):
                 return Ok(0, Continue(("do", script)))
             case "ignore":
@@ -234,7 +238,7 @@ async def relate(one: Any, pid: Any) -> None:
         case ("send", _, message):
             send(pid, message)
         case ("call", _, script):
-            answer = await outcome(lambda: GenServer.call(pid, ("do", script), 30))
+            answer = await outcome(lambda: GenServer.call(pid, ("do", script), INNER_MS))
             await own(("called", strip(answer)))
 
 
@@ -244,13 +248,13 @@ def give(last: Any, n: Any) -> Any:
         case ("reply", x):
             return Reply(x, n)
         case ("reply_timeout", x):
-            return Reply(x, n, 20)
+            return Reply(x, n, TIMEOUT_MS)
         case ("reply_continue", x, script):
             return Reply(x, n, Continue(("do", script)))
         case "noreply":
             return NoReply(n)
         case "timeout":
-            return NoReply(n, 20)
+            return NoReply(n, TIMEOUT_MS)
         case "zero":
             return NoReply(n, 0)
         case "hibernate":

@@ -171,7 +171,7 @@ def peers_program(random: Random) -> tuple[Any, int]:
             (kind, name, script(random, kind, 2)), ("exit", name, reason(random)),
             ("stop", name, reason(random)), ("wait", 45),
         )))  # fmt: skip
-    return steps, 8
+    return steps, 30
 
 
 # -- tables and registries ------------------------------------------------------------------------

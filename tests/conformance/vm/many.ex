@@ -38,7 +38,7 @@ defmodule Many do
 
   # What different processes did within one step has no order: each is listed by itself.
   defp sorted(:peers, log) do
-    log
+    Enum.take_while(log, &(&1 != {:step, :end}))
     |> Enum.chunk_while([], fn
       {:step, _} = mark, part -> {:cont, Enum.reverse(part), [mark]}
       entry, part -> {:cont, [entry | part]}
@@ -60,7 +60,7 @@ defmodule Peers do
     Process.flag(:trap_exit, true)
     table = :ets.new(:peers, [:public])
     :ets.insert(table, {:driver, self()})
-    context = {table, say}
+    context = {table, say, div(pause, 30)}
     for {step, index} <- Enum.with_index(steps) do
       say.({:step, index})
       answer = step(step, context, pause)
@@ -68,6 +68,7 @@ defmodule Peers do
       tell(context, :driver, {:answer, answer})
       for message <- Lab.mailbox(), do: tell(context, :driver, {:got, message})
     end
+    say.({:step, :end})
     for {_, pid} <- :ets.tab2list(table), pid != self(), do: Process.exit(pid, :kill)
     :done
   end
@@ -76,19 +77,19 @@ defmodule Peers do
     args = {context, name, trap, init}
     if link, do: brief(GenServer.start_link(Peers.Server, args)), else: brief(GenServer.start(Peers.Server, args))
   end
-  defp step({:wait, ms}, _, _), do: Process.sleep(ms)
-  defp step(step, context, _) do
+  defp step({:wait, ms}, {_, _, unit}, _), do: Process.sleep(ms * unit)
+  defp step(step, {_, _, unit} = context, _) do
     case pid(context, elem(step, 1)) do
       nil -> :nobody
-      pid -> act(step, pid)
+      pid -> act(step, pid, unit)
     end
   end
 
-  defp act({:call, _, script}, pid), do: Lab.outcome(fn -> GenServer.call(pid, {:do, script}, 40) end) |> strip()
-  defp act({:cast, _, script}, pid), do: GenServer.cast(pid, {:do, script})
-  defp act({:info, _, script}, pid), do: (send(pid, {:do, script}); :ok)
-  defp act({:exit, _, reason}, pid), do: Process.exit(pid, reason)
-  defp act({:stop, _, reason}, pid), do: Lab.outcome(fn -> GenServer.stop(pid, reason, 100) end) |> strip()
+  defp act({:call, _, script}, pid, unit), do: Lab.outcome(fn -> GenServer.call(pid, {:do, script}, 45 * unit) end) |> strip()
+  defp act({:cast, _, script}, pid, _), do: GenServer.cast(pid, {:do, script})
+  defp act({:info, _, script}, pid, _), do: (send(pid, {:do, script}); :ok)
+  defp act({:exit, _, reason}, pid, _), do: Process.exit(pid, reason)
+  defp act({:stop, _, reason}, pid, unit), do: Lab.outcome(fn -> GenServer.stop(pid, reason, 100 * unit) end) |> strip()
 
   def brief({:ok, pid}) when is_pid(pid), do: :ok
   def brief(other), do: other
@@ -98,7 +99,7 @@ defmodule Peers do
   defp strip_sys({reason, {:sys, name, _}}), do: {reason, {:sys, name}}
   defp strip_sys(other), do: other
 
-  def pid({table, _}, name) do
+  def pid({table, _, _}, name) do
     case :ets.lookup(table, name) do
       [{_, pid}] -> pid
       [] -> nil
@@ -106,7 +107,7 @@ defmodule Peers do
   end
 
   @doc "Say what a process did, with names for pids and no references."
-  def tell({table, say}, who, what), do: say.({who, named(table, what)})
+  def tell({table, say, _}, who, what), do: say.({who, named(table, what)})
 
   defp named(table, pid) when is_pid(pid) do
     case :ets.match(table, {:"$1", pid}) do
@@ -118,6 +119,7 @@ defmodule Peers do
   defp named(_, {:do, script}) when is_list(script), do: :script
   defp named(table, tuple) when is_tuple(tuple), do: List.to_tuple(Enum.map(Tuple.to_list(tuple), &named(table, &1)))
   defp named(_, []), do: []
+  defp named(_, [:alias | ref]) when is_reference(ref), do: :ref
   defp named(table, list) when is_list(list) do
     if match?([{_, _, _, _} | _], list), do: :stack, else: Enum.map(list, &named(table, &1))
   end
@@ -127,14 +129,15 @@ end
 defmodule Peers.Server do
   use GenServer
 
-  def init({{table, _} = context, name, trap, init}) do
+  def init({{table, _, unit} = context, name, trap, init}) do
     if trap, do: Process.flag(:trap_exit, true)
-    Peers.tell(context, name, {:init, init})
+    Peers.tell(context, name, {:init, if(match?({:ok_continue, _}, init), do: :ok_continue, else: init)})
+    Process.put(:unit, unit)
     Process.put(:context, context)
     Process.put(:name, name)
     case init do
       :ok -> :ets.insert(table, {name, self()}); {:ok, 0}
-      :ok_timeout -> :ets.insert(table, {name, self()}); {:ok, 0, 20}
+      :ok_timeout -> :ets.insert(table, {name, self()}); {:ok, 0, 14 * unit}
       {:ok_continue, script} -> :ets.insert(table, {name, self()}); {:ok, 0, {:continue, {:do, script}}}
       :ignore -> :ignore
       {:stop, reason} -> {:stop, reason}
@@ -177,7 +180,7 @@ defmodule Peers.Server do
   defp one({:cast, name, script}, _), do: with_pid(name, &GenServer.cast(&1, {:do, script}))
   defp one({:send, name, message}, _), do: with_pid(name, &send(&1, message))
   defp one({:call, name, script}, _),
-    do: with_pid(name, fn pid -> tell({:called, Peers.strip(Lab.outcome(fn -> GenServer.call(pid, {:do, script}, 30) end))}) end)
+    do: with_pid(name, fn pid -> tell({:called, Peers.strip(Lab.outcome(fn -> GenServer.call(pid, {:do, script}, 9 * Process.get(:unit)) end))}) end)
 
   defp with_pid(name, function), do: (case pid(name) do nil -> tell(:nobody); pid -> function.(pid) end)
 
@@ -187,10 +190,10 @@ defmodule Peers.Server do
   defp relation(:demonitor, pid), do: (case Process.get({:ref, pid}) do nil -> :ok; ref -> Process.demonitor(ref, [:flush]) end)
 
   defp give({:reply, x}, _, n), do: {:reply, x, n}
-  defp give({:reply_timeout, x}, _, n), do: {:reply, x, n, 20}
+  defp give({:reply_timeout, x}, _, n), do: {:reply, x, n, 14 * Process.get(:unit)}
   defp give({:reply_continue, x, script}, _, n), do: {:reply, x, n, {:continue, {:do, script}}}
   defp give(:noreply, _, n), do: {:noreply, n}
-  defp give(:timeout, _, n), do: {:noreply, n, 20}
+  defp give(:timeout, _, n), do: {:noreply, n, 14 * Process.get(:unit)}
   defp give(:zero, _, n), do: {:noreply, n, 0}
   defp give(:hibernate, _, n), do: {:noreply, n, :hibernate}
   defp give({:continue, script}, _, n), do: {:noreply, n, {:continue, {:do, script}}}
