@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from tests.conformance.lab import Pair
 
@@ -33,3 +34,21 @@ def read(family: str) -> tuple[dict[str, str], dict[str, list[str]]]:
         return {}, {}
     header, *lines = (json.loads(line) for line in path.read_text().splitlines())
     return header, {line["id"]: line["log"] for line in lines}
+
+
+def keep(report: dict[str, Any]) -> None:
+    """Keep the summaries of a live run, for the page: a family and kind has one."""
+    kept = kept_runs()
+    for each in report["summaries"]:
+        if each["kind"].startswith("recorded"):
+            continue
+        shown = {**each, "differences": len(each["differences"])}
+        kept[f"{each['family']}: {each['kind']}"] = {**shown, **report["versions"]}
+    lines = json.dumps(dict(sorted(kept.items())), indent=1, ensure_ascii=False)
+    (FOLDER / "runs.json").write_text(lines + "\n")
+
+
+def kept_runs() -> dict[str, Any]:
+    """Give what was kept."""
+    path = FOLDER / "runs.json"
+    return dict(json.loads(path.read_text())) if path.exists() else {}
