@@ -10,8 +10,8 @@ from typing import Any
 
 from simkernel.kernel import codes
 from simkernel.kernel.awaited import Awaited, Operation, expect, running
-from simkernel.kernel.patterns import ANY
 from simkernel.kernel.match_spec import Field
+from simkernel.kernel.patterns import ANY
 from simkernel.terms import ArgumentError, Pid, Ref, freeze
 
 TYPES = ("set", "ordered_set", "bag", "duplicate_bag")

@@ -377,7 +377,9 @@ class Registry:
         """Give the (pid, value) of the entries of a key whose value fits a pattern (21.27)."""
         info = await info_of(registry)
         spec = _of_values(key, "_", pattern, guards, ("element", 2, "$_"))
-        found = [await _selected(x.keys, ets.select, spec) for x in await _of_key(registry, info, key)]
+        found = [
+            await _selected(x.keys, ets.select, spec) for x in await _of_key(registry, info, key)
+        ]
         return [entry for entries in found for entry in entries or ()]
 
     @staticmethod

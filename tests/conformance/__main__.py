@@ -51,21 +51,17 @@ def families(chosen: str | None) -> list[str]:
 def live(options: argparse.Namespace) -> Iterator[Summary]:
     """Run scenario pairs and random programs against the VM."""
     with beam.Beam() as running:
+        for kind, (sample, full) in RANDOM.items():
+            if options.family in (None, kind) and not options.record:
+                count = options.cases or (full if options.full else sample)
+                yield random_kind(running, kind, count, options)
         for family in families(options.family):
             times = compare.RECORD_TIMES if options.record else options.times
             progress(f"{family}: scenario pairs")
             yield compare.live(running, family, times, options.record)
-        if options.record:
-            return
-        for kind, (sample, full) in RANDOM.items():
-            if options.family in (None, kind):
-                count = options.cases or (full if options.full else sample)
-                yield random_kind(running, kind, count, options)
 
 
-def random_kind(
-    running: beam.Beam, kind: str, count: int, options: argparse.Namespace
-) -> Summary:
+def random_kind(running: beam.Beam, kind: str, count: int, options: argparse.Namespace) -> Summary:
     """Run one kind of random programs."""
     if kind == "statem":
         return statems.compare(count, options.seed, progress)
@@ -84,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run it; 1 if anything differs."""
     options = parser().parse_args(arguments)
     started = time.monotonic()
-    summaries = list(recorded(options)) if not options.record else []
+    summaries: list[Summary] = []
     versions: dict[str, Any] = {}
     if beam.MISSING is not None:
         progress("The live comparison " + beam.REMEDY.format(tool=beam.MISSING))
@@ -93,6 +89,8 @@ def main(arguments: list[str] | None = None) -> int:
         summaries += list(live(options))
         with beam.Beam() as running:
             versions = running.versions()
+    if not options.record:
+        summaries += list(recorded(options))
     report = {
         "versions": versions,
         "seed": options.seed,
@@ -112,7 +110,9 @@ def told(report: dict[str, Any]) -> str:
     for each in report["summaries"]:
         differences = each["differences"]
         result = "equal" if not differences else f"{len(differences)} DIFFERENT"
-        lines.append(f"{each['family']:12} {each['kind']:20} {each['cases']:6}  {result}  {each['note']}")
+        lines.append(
+            f"{each['family']:12} {each['kind']:20} {each['cases']:6}  {result}  {each['note']}"
+        )
         for difference in differences[:5]:
             lines += [
                 f"    {difference['id'][:2000]}: {difference['what']}",
@@ -120,7 +120,9 @@ def told(report: dict[str, Any]) -> str:
                 f"      there: {difference['there']}",
             ]
     seconds = report["seconds"]
-    lines.append(f"{'All equal' if report['equal'] else 'NOT EQUAL'}, in {seconds} s, seed {report['seed']}.")
+    lines.append(
+        f"{'All equal' if report['equal'] else 'NOT EQUAL'}, in {seconds} s, seed {report['seed']}."
+    )
     return "\n".join(lines)
 
 

@@ -150,9 +150,7 @@ async def perform(step: Any, state: State, pause: int) -> Any:
     raise ValueError(step)
 
 
-async def make(
-    var: str, type_: str, access: str, named: bool, keypos: int, heir: Any
-) -> Any:
+async def make(var: str, type_: str, access: str, named: bool, keypos: int, heir: Any) -> Any:
     """Make a table."""
     return await ets.new(var, type=type_, access=access, named=named, keypos=keypos, heir=heir)
 

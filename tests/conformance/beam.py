@@ -80,7 +80,11 @@ def module_of(scenario: Pair) -> str:
 def _run(command: list[str], limit_s: int) -> str:
     environment: dict[str, Any] = {**os.environ, "LC_ALL": "C.UTF-8", "ELIXIR_ERL_OPTIONS": "+fnu"}
     done = subprocess.run(
-        ["nice", "-n", "5", *command], timeout=limit_s, capture_output=True, text=True, env=environment
+        ["nice", "-n", "5", *command],
+        timeout=limit_s,
+        capture_output=True,
+        text=True,
+        env=environment,
     )
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed:\n{done.stderr[-4000:]}{done.stdout[-2000:]}")

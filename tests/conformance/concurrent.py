@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
+from tests.conformance import together
 from tests.conformance.compare import Difference, Summary
 from tests.reference import brute, vm
 from tests.reference.generate import random_program
@@ -17,15 +18,23 @@ STATES_MAX = 1_500
 TRANSITIONS_MAX = 40_000
 
 
-def drawn(random: Random, number: int) -> tuple[Program, frozenset[Outcome]]:
-    """Draw a program that can be searched to its end; gives it with all its outcomes."""
-    while True:
-        program = random_program(random, f"drawn-{number}", random.randint(5, 10), timers=False)
-        try:
-            brute.explore(program, rules=brute.MACHINE, limit=STATES_MAX)
-            return program, searched(program, "node", TRANSITIONS_MAX)
-        except (brute.TooManyStates, TooLarge):
-            continue
+def outcomes_of(program: Program) -> frozenset[Outcome] | None:
+    """Give all outcomes of a program; None if it cannot be searched to its end."""
+    try:
+        brute.explore(program, rules=brute.MACHINE, limit=STATES_MAX)
+        return searched(program, "node", TRANSITIONS_MAX)
+    except (brute.TooManyStates, TooLarge):
+        return None
+
+
+def drawn(random: Random, count: int) -> list[tuple[Program, frozenset[Outcome]]]:
+    """Draw programs, and keep those that can be searched; about as many as were asked for."""
+    candidates = [
+        random_program(random, f"drawn-{n}", random.randint(5, 10), timers=False)
+        for n in range(count)
+    ]
+    found = together.over(outcomes_of, candidates)
+    return [(p, outcomes) for p, outcomes in zip(candidates, found, strict=True) if outcomes]
 
 
 def compare(
@@ -36,7 +45,7 @@ def compare(
     different: list[Difference] = []
     done = total = shown = reached = 0
     while done < cases:
-        batch = [drawn(random, done + n) for n in range(min(BATCH, cases - done))]
+        batch = drawn(random, 2 * BATCH)[: cases - done]
         counts = vm.run([program for program, _ in batch], runs + 8)
         for (program, ours), counter in zip(batch, counts, strict=True):
             total += sum(counter.values())

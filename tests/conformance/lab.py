@@ -90,7 +90,11 @@ def run_here(scenario: Pair, seed: int = 0) -> list[str]:
     log_here = list(result.logged)
     if result.reason is None and result.ended != "quiet":
         # What processes that are left say at the end of the run is no part of the scenario.
-        at = next(i for i, entry in enumerate(log_here) if type(entry) is tuple and entry[:1] == ("returned",))
+        at = next(
+            i
+            for i, entry in enumerate(log_here)
+            if type(entry) is tuple and entry[:1] == ("returned",)
+        )
         del log_here[at + 1 :]
     if result.reason is not None:
         log_here.append(("crashed", result.reason))

@@ -7,7 +7,14 @@ from typing import Any
 
 REASONS = ("normal", "shutdown", ("shutdown", 1), "boom", "boom", "kill", "killed")
 RESTARTS = ("permanent", "permanent", "transient", "temporary")
-STARTS = ("ignore", ("stop", "no"), "raise", ("exit", "gone"), ("stop", "normal"), ("stop", "shutdown"))
+STARTS = (
+    "ignore",
+    ("stop", "no"),
+    "raise",
+    ("exit", "gone"),
+    ("stop", "normal"),
+    ("stop", "shutdown"),
+)
 
 
 # -- trees ----------------------------------------------------------------------------------------
@@ -73,7 +80,9 @@ class Forest:
             return (what, worker, random.choice(REASONS)) if what == "crash" else (what, worker)
         if chance < 0.53:
             target = random.choice(self.sups)[0]
-            return random.choice((("kill", target), ("stop", target, "normal"), ("exit", target, "boom")))
+            return random.choice(
+                (("kill", target), ("stop", target, "normal"), ("exit", target, "boom"))
+            )
         if kind == "dyn":
             return random.choice((
                 ("dyn_start", name, self.worker()), ("dyn_start", name, self.worker()),
@@ -143,7 +152,9 @@ def instruction(random: Random, kind: str, depth: int) -> Any:
 def script(random: Random, kind: str, depth: int) -> list[Any]:
     """Draw a script."""
     length = random.choice((0, 1, 1, 2, 3))
-    return [instruction(random, kind, depth) for _ in range(length)] + [returns(random, kind, depth)]
+    return [instruction(random, kind, depth) for _ in range(length)] + [
+        returns(random, kind, depth)
+    ]
 
 
 def begin(random: Random, depth: int) -> Any:
@@ -212,7 +223,9 @@ def table_step(random: Random, kinds: dict[str, str]) -> Any:
     key, value = random.choice(keys), random.choice(VALUES)
     row = (key, value) if random.random() < 0.85 else (key, value, random.choice(VALUES))
     bag = kinds[tab] == "bag"
-    rows = row if bag or random.random() < 0.6 else [row, (random.choice(keys), random.choice(VALUES))]
+    rows = (
+        row if bag or random.random() < 0.6 else [row, (random.choice(keys), random.choice(VALUES))]
+    )
     ordered = kinds[tab] == "ordered_set"
     options: list[Any] = [
         ("insert", [rows]), ("insert", [rows]), ("insert", [rows]), ("insert_new", [rows]),

@@ -17,7 +17,9 @@ def path_of(family: str) -> Path:
     return FOLDER / f"{family}.jsonl"
 
 
-def write(family: str, versions: dict[str, str], outcomes: Iterable[tuple[Pair, list[str]]]) -> None:
+def write(
+    family: str, versions: dict[str, str], outcomes: Iterable[tuple[Pair, list[str]]]
+) -> None:
     """Keep the outcomes of a family."""
     lines = [json.dumps({"recording": 1, **versions})]
     lines += [

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from tests.conformance import together
 from tests.conformance.compare import Difference, Summary
 from tests.otp import tables
 
@@ -52,14 +53,10 @@ def compare(cases: int, seed: int, progress: Callable[[str], None] = lambda _: N
     compared = racing = lost = 0
     different: list[Difference] = []
     while compared < cases:
-        batch: list[tuple[Any, str]] = []
-        while len(batch) < min(BATCH, cases - compared):
-            program = tables.random_program(random)
-            ours = settled(program)
-            if ours is None:
-                racing += 1
-            else:
-                batch.append((program, ours))
+        drawn = [tables.random_program(random) for _ in range(min(BATCH, cases - compared))]
+        ran = together.over(settled, drawn)
+        batch = [(each, ours) for each, ours in zip(drawn, ran, strict=True) if ours is not None]
+        racing += len(drawn) - len(batch)
         theirs = on_the_vm([program for program, _ in batch])
         defects = sum("#Ref" in there for there in theirs)
         lost += defects
@@ -79,7 +76,9 @@ def compare(cases: int, seed: int, progress: Callable[[str], None] = lambda _: N
             ]
             if not differing:
                 break
-        different += [Difference(tables.erlang(tuple(p)), "random machine", h, t) for p, h, t in differing]
+        different += [
+            Difference(tables.erlang(tuple(p)), "random machine", h, t) for p, h, t in differing
+        ]
         progress(f"statem: {compared} of {cases} machines, {len(different)} different")
     note = (
         f"seed {seed}; {racing} more depended on a few milliseconds here; "

@@ -3,7 +3,8 @@
 A tree is ("sup", name, strategy, intensity, period, auto_shutdown, children) or ("dyn", name,
 intensity, period, max_children); a child ("worker", id, restart, shutdown, significant, starts,
 trap, ms) or ("sub", id, restart, shutdown, significant, tree). `starts` says what each start gives,
-the last for all after it; `ms` is how long `terminate` takes.
+the last for all after it; `ms` is how long `terminate` takes
+when the supervisor asked for it.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from simkernel import (
     Exit,
     GenServer,
     Ignore,
-    NoReply,
     Ok,
     Pid,
     Stop,
     Supervisor,
     alive,
     ets,
+    get,
     process_flag,
+    put,
     self_,
     sleep,
 )
@@ -216,6 +218,7 @@ class Worker(GenServer):
         raise Exit(what[1])
 
     def handle_cast(self, request: Any, state: Any) -> Any:
+        put("by_itself", True)
         match request:
             case ("end", reason):
                 return Stop(reason, state)
@@ -224,6 +227,7 @@ class Worker(GenServer):
 
     async def terminate(self, reason: Any, state: Any) -> Any:
         id_, say, ms = state
-        if ms > 0:
+        # Slow only where the supervisor waits for it: else it would overlap the next steps.
+        if ms > 0 and get("by_itself") is None:
             await sleep(ms)
         say(("terminate", id_, reason))

@@ -70,7 +70,19 @@ USES: dict[Any, Any] = {
 }
 
 
-@pair("20.1", "20.3", "20.4", "20.5", "20.6", "20.9", "20.10", "20.12", "20.13", cases=USES, traps=(8,))
+@pair(
+    "20.1",
+    "20.3",
+    "20.4",
+    "20.5",
+    "20.6",
+    "20.9",
+    "20.10",
+    "20.12",
+    "20.13",
+    cases=USES,
+    traps=(8,),
+)
 async def use(how: Any) -> Any:
     pid = await start()
     ref = monitor(pid)

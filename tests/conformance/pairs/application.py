@@ -20,7 +20,17 @@ from simkernel import exit as exit_of
 from tests.conformance.lab import mailbox, outcome, pair, say, settle, trap
 from tests.conformance.pairs.supervisor import Starting
 
-HOWS = ("ok", "with_state", "error", "raise", "exit", "throw", "junk", "failing_tree")
+HOWS = (
+    "ok",
+    "with_state",
+    "callbacks_fail",
+    "error",
+    "raise",
+    "exit",
+    "throw",
+    "junk",
+    "failing_tree",
+)
 
 
 class Apps:
@@ -35,6 +45,9 @@ class Apps:
             case "with_state":
                 _, pid = await tree()
                 return ("ok", pid, ["open"])
+            case "callbacks_fail":
+                _, pid = await tree()
+                return ("ok", pid, ["fails"])
             case "error":
                 return ("error", "no")
             case "raise":
@@ -50,10 +63,14 @@ class Apps:
 
     async def prep_stop(self, state: Any) -> Any:
         say(("prep_stop", state, await whereis("conformance_tree") is not None))
+        if state == ["fails"]:
+            raise RuntimeError("in prep_stop")
         return ["closing", *state]
 
     async def stop(self, state: Any) -> None:
         say(("stop", state, await whereis("conformance_tree") is not None))
+        if state == ["fails"]:
+            raise RuntimeError("in stop")
 
 
 async def tree() -> Any:
@@ -71,7 +88,7 @@ def app(name: str, how: Any, dependencies: Any = ()) -> Any:
     )  # fmt: skip
 
 
-@pair("22.2", "22.4", "22.5", "22.6", "22.8", "22.10", "22.11", cases=HOWS)
+@pair("22.2", "22.4", "22.5", "22.6", "22.8", "22.10", "22.11", "22.12", cases=HOWS)
 async def start_gives(how: Any) -> Any:
     an_app = app("conformance_app", how)
     say(await Application.start(an_app))

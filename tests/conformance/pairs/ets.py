@@ -11,7 +11,15 @@ from tests.conformance.lab import pair, say
 PAUSE_MS = 15
 
 
-def new(actor: str = "a", var: str = "t", type_: str = "set", access: str = "public", named: bool = False, keypos: int = 1, heir: Any = None) -> Any:
+def new(
+    actor: str = "a",
+    var: str = "t",
+    type_: str = "set",
+    access: str = "public",
+    named: bool = False,
+    keypos: int = 1,
+    heir: Any = None,
+) -> Any:
     return ("new", actor, var, type_, access, named, keypos, heir)
 
 
@@ -52,7 +60,21 @@ GUARDS = [
     ("is_list", "$2"), ("is_map", "$2"), ("=:=", ("abs", "$1"), 3), ("==", ("*", "$1", 2), ("-", "$1", 3)),
 ("=:=", "$2", ("const", (1, 2))), ("=:=", "$2", ((1, 2),)), "$2", True, "yes",
 ]  # fmt: skip
-MIXED = op("insert", [(1, "a"), (2, "b"), (3, "a"), (-3, True), (1.0, "z"), (4, [1, 2]), (5, (1, 2)), (6, {}), ("x", "y"), (("t",), 7)])
+MIXED = op(
+    "insert",
+    [
+        (1, "a"),
+        (2, "b"),
+        (3, "a"),
+        (-3, True),
+        (1.0, "z"),
+        (4, [1, 2]),
+        (5, (1, 2)),
+        (6, {}),
+        ("x", "y"),
+        (("t",), 7),
+    ],
+)
 SPECS = [
     (f"guard {guard}", [new(type_=kind), MIXED, op("select", [(("$1", "$2"), [guard], ["$_"])])])
     for guard, kind in product(GUARDS, ("set",))
@@ -116,4 +138,6 @@ for _cases, _rules in (
     (LIFE, ("11.1", "11.2", "11.3", "11.4", "11.8", "11.32", "3.17")),
     (ORDER, ("11.9", "11.10", "11.11", "11.21", "11.23", "11.24", "11.31", "13.6")),
 ):  # fmt: skip
-    pair(*_rules, cases=[(label, ["a", "b", "c"], script) for label, script in _cases], labelled=True)(steps)
+    pair(
+        *_rules, cases=[(label, ["a", "b", "c"], script) for label, script in _cases], labelled=True
+    )(steps)

@@ -309,9 +309,7 @@ CASTS = {
 }
 
 
-@pair(
-    "15.11", "15.17", "15.18", "15.20", "15.21", "15.22", "15.26", "15.27", "15.58", cases=CASTS
-)
+@pair("15.11", "15.17", "15.18", "15.20", "15.21", "15.22", "15.26", "15.27", "15.58", cases=CASTS)
 async def cast_result(how: Any) -> Any:
     pid = await start()
     ref = monitor(pid)
@@ -553,7 +551,11 @@ async def terminate_does(how: Any) -> Any:
 async def state_at_terminate(how: Any) -> Any:
     pid = await start("old")
     ref = monitor(pid)
-    stop = (lambda _: Stop("why", "new")) if how == "stop" else (lambda _: raised(RuntimeError("boom")))
+    stop = (
+        (lambda _: Stop("why", "new"))
+        if how == "stop"
+        else (lambda _: raised(RuntimeError("boom")))
+    )
     await GenServer.cast(pid, stop)
     return await down_of(ref)
 

@@ -680,4 +680,12 @@ defmodule Pairs.Process do
     exit(:slept)
   end
 
+
+  def alias_message_stays do
+    ref = :erlang.alias([:explicit_unalias])
+    send(ref, :through)
+    settle()
+    say(:erlang.unalias(ref))
+    mailbox()
+  end
 end

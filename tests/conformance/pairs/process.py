@@ -493,7 +493,11 @@ async def demonitor_when(state: Any, options: Any) -> Any:
         await settle()
     if state == "twice":
         demonitor(ref)
-    say(await demonitor(ref, flush="flush" in options, info="info" in options) if options else demonitor(ref))
+    say(
+        await demonitor(ref, flush="flush" in options, info="info" in options)
+        if options
+        else demonitor(ref)
+    )
     exit_of(pid, "boom")
     await settle()
     return [message[4] for message in await mailbox()]
@@ -800,9 +804,7 @@ def number(value: Any) -> Any:
     return value if value is False else "number"
 
 
-@pair(
-    "9.7", "9.8", cases=["name_taken_later", "free_name", "dead", "already_dead"]
-)
+@pair("9.7", "9.8", cases=["name_taken_later", "free_name", "dead", "already_dead"])
 async def timer_for(what: Any) -> Any:
     pid = waiting()
     match what:
@@ -918,3 +920,12 @@ async def hibernate(full: Any) -> Any:
 async def woken(arg: Any) -> None:
     say(("woken", arg, await next_()))
     raise Exit("slept")
+
+
+@pair("7.10")
+async def alias_message_stays() -> Any:
+    ref = alias("explicit_unalias")
+    send(ref, "through")
+    await settle()
+    say(await unalias(ref))
+    return await mailbox()

@@ -9,13 +9,15 @@ from simkernel import (
     Agent,
     GenServer,
     Registry,
+    Supervisor,
     receive,
     self_,
     send,
     spawn_monitor,
 )
+from simkernel import exit as exit_of
 from tests.conformance import actors
-from tests.conformance.lab import outcome, pair, say
+from tests.conformance.lab import outcome, pair, say, settle
 
 PAUSE_MS = 15
 
@@ -152,3 +154,18 @@ async def name_is_free_at_once() -> Any:
         await receive(("DOWN", ref, ANY, ANY, ANY))
         results.append(await Registry.lookup("at_once", "k"))
     return [results[0]] if results.count(results[0]) == len(results) else results
+
+
+@pair("21.25", "21.1", cases=["unique", "duplicate"])
+async def partition_crashes(kind: Any) -> Any:
+    _, sup = await Registry.start_link(keys=kind, name="crashing", partitions=2)
+    await Registry.put_meta("crashing", "m", 1)
+
+    async def children() -> Any:
+        return {pid for _, pid, _, _ in await Supervisor.which_children(sup)}
+
+    before = await children()
+    exit_of(min(before, key=lambda pid: pid.path), "kill")
+    await settle()
+    staying = before & await children()
+    return [len(staying), await Registry.count("crashing"), await Registry.meta("crashing", "m")]

@@ -9,11 +9,13 @@ from simkernel import (
     Agent,
     DynamicSupervisor,
     Exit,
+    GenServer,
     Supervisor,
     Throw,
     alive,
     register,
     self_,
+    send,
     spawn,
     spawn_link,
 )
@@ -25,7 +27,9 @@ PAUSE_MS = 25
 ONE, ALL, REST = "one_for_one", "one_for_all", "rest_for_one"
 
 
-def sup(*children: Any, strategy: str = ONE, most: int = 3, auto: str = "never", name: str = "top") -> Any:
+def sup(
+    *children: Any, strategy: str = ONE, most: int = 3, auto: str = "never", name: str = "top"
+) -> Any:
     return ("sup", name, strategy, most, 5, auto, list(children))
 
 
@@ -356,3 +360,31 @@ async def dynamic(what: Any) -> Any:
             return await outcome(lambda: DynamicSupervisor.start_child(top, child))
     await begin("linked")
     return [await DynamicSupervisor.stop(top), len(await mailbox())]
+
+
+class GivenDynamic(DynamicSupervisor):
+    def init(self, given: Any) -> Any:
+        return given
+
+
+@pair("18.3", cases=["ignore", "junk", "max_children", "intensity", "period", "strategy"])
+async def dynamic_flags(how: Any) -> Any:
+    trap()
+    one: dict[str, Any] = {"strategy": "one_for_one"}
+    given: Any = {
+        "ignore": "ignore", "junk": "junk", "max_children": ("ok", {**one, "max_children": -1}),
+        "intensity": ("ok", {**one, "intensity": -1}), "period": ("ok", {**one, "period": 0}),
+        "strategy": ("ok", {"strategy": "one_for_all"}),
+    }[how]  # fmt: skip
+    say(await GivenDynamic.start_link(given))
+    await settle()
+    return [why for _, _, why in await mailbox()]
+
+
+@pair("18.23")
+async def dynamic_junk() -> Any:
+    _, top = await DynamicSupervisor.start_link(strategy="one_for_one")
+    send(top, "junk")
+    await GenServer.cast(top, "junk")
+    await settle()
+    return [await alive(top), await DynamicSupervisor.count_children(top)]

@@ -92,7 +92,7 @@ defmodule Pairs.Task do
         :yield -> [:value, :slow, :crash, :never]
       end), do: Task.async(body(what))
     say(outcome(fn ->
-      if how == :yield, do: Task.yield_many(tasks, 120) |> Enum.map(&elem(&1, 1)), else: Task.await_many(tasks, 120)
+      if how == :yield, do: Task.yield_many(tasks, 500) |> Enum.map(&elem(&1, 1)), else: Task.await_many(tasks, 500)
     end) |> clean())
     Enum.map(tasks, &Process.alive?(&1.pid))
   end
@@ -216,5 +216,13 @@ defmodule Pairs.Task do
     settle()
     say(Task.child_spec(fn -> 1 end) |> Map.take([:restart]) |> Map.get(:restart))
     Supervisor.which_children(sup)
+  end
+
+  def source_raises do
+    trap()
+    items = Stream.map([1, 2, 3], fn 3 -> raise("no more"); n -> n end)
+    say(outcome(fn -> Task.async_stream(items, fn n -> Process.sleep(20); n end, max_concurrency: 1) |> Enum.to_list() end))
+    settle()
+    left()
   end
 end

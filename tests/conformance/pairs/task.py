@@ -100,7 +100,9 @@ HOWS = (
     "await", "await_short", "yield", "yield_twice", "shutdown", "shutdown_now", "brutal", "ignore",
     "twice",
 )  # fmt: skip
-UNSETTLED = {("shutdown_now", what) for what in ("value", "crash", "exit", "exit_normal", "throw", "refuse")}
+UNSETTLED = {
+    ("shutdown_now", what) for what in ("value", "crash", "exit", "exit_normal", "throw", "refuse")
+}
 
 
 async def collected(how: Any, task: Any) -> Any:
@@ -200,8 +202,8 @@ async def many(how: Any) -> Any:
 
     async def collected_all() -> Any:
         if how == "yield":
-            return [found for _, found in await Task.yield_many(tasks, 120)]
-        return await Task.await_many(tasks, 120)
+            return [found for _, found in await Task.yield_many(tasks, 500)]
+        return await Task.await_many(tasks, 500)
 
     say(clean(await outcome(collected_all)))
     return [await alive(task.pid) for task in tasks]
@@ -281,10 +283,10 @@ STREAMS = [
     ("one at a time", THREE, [("max_concurrency", 1)]),
     ("two at a time", [*THREE, v(10, 4)], [("max_concurrency", 2)]),
     ("no items", [], []),
-    ("timeout", [v(10, 1), v(200, 2)], [("timeout", 60)]),
-    ("timeout of one", [v(10, 1), v(200, 2), v(20, 3)], [("timeout", 60), KILL]),
-    ("timeout of one that refuses", [v(10, 1), ("refuse", 0, 0)], [("timeout", 60), KILL]),
-    ("timeout zipped", [v(10, 1), v(200, 2)], [("timeout", 60), KILL, ("zip_input_on_exit", True)]),
+    ("timeout", [v(10, 1), v(900, 2)], [("timeout", 200)]),
+    ("timeout of one", [v(10, 1), v(900, 2), v(20, 3)], [("timeout", 200), KILL]),
+    ("timeout of one that refuses", [v(10, 1), ("refuse", 0, 0)], [("timeout", 200), KILL]),
+    ("timeout zipped", [v(10, 1), v(900, 2)], [("timeout", 200), KILL, ("zip_input_on_exit", True)]),
     ("crash", [v(10, 1), ("crash", 20, 0), v(30, 3)], []),
     ("crash zipped", [v(10, 1), ("crash", 20, 0)], [("zip_input_on_exit", True)]),
     ("exit", [v(10, 1), ("exit", 20, "gone"), v(30, 3)], []),
@@ -293,7 +295,7 @@ STREAMS = [
     ("not trapping", [v(10, 1), ("exit", 20, "gone"), v(30, 3)], []),
     ("nolink", [v(10, 1), ("exit", 20, "gone"), v(30, 3)], [("nolink", True)]),
     ("nolink zipped", [("exit", 20, "gone"), v(30, 3)], [("nolink", True), ("zip_input_on_exit", True)]),
-    ("nolink timeout", [v(10, 1), v(200, 2)], [("nolink", True), ("timeout", 60), KILL]),
+    ("nolink timeout", [v(10, 1), v(900, 2)], [("nolink", True), ("timeout", 200), KILL]),
     ("taken", [v(10, 1), v(20, 2), v(300, 3)], []),
     ("bad concurrency", THREE, [("max_concurrency", 0)]),
 ]  # fmt: skip
@@ -363,9 +365,7 @@ async def supervised(what: Any) -> Any:
     return await Task.yield_(task, 100)
 
 
-@pair(
-    "19.28", "19.29", cases=product(("temporary", "transient", "permanent"), ("crash", "end"))
-)
+@pair("19.28", "19.29", cases=product(("temporary", "transient", "permanent"), ("crash", "end")))
 async def start_child_restart(restart: Any, what: Any) -> Any:
     _, sup = await Task.Supervisor.start_link(max_restarts=2)
     counter = await ets.new("counter", access="public")
@@ -391,3 +391,23 @@ async def as_a_child() -> Any:
     await settle()
     say(Task.child_spec(body).restart)
     return await Supervisor.which_children(sup)
+
+
+@pair("19.43")
+async def source_raises() -> Any:
+    trap()
+
+    def items() -> Any:
+        yield from (1, 2)
+        raise RuntimeError("no more")
+
+    async def work_on(n: int) -> int:
+        await sleep(20)
+        return n
+
+    async def run() -> Any:
+        return await Task.async_stream(items(), work_on, max_concurrency=1).to_list()
+
+    say(await outcome(run))
+    await settle()
+    return await left()
