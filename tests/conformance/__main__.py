@@ -1,4 +1,4 @@
-"""Compare with the real VM: `python -m tests.conformance [--family F] [--cases N] [--seed N] [--json]`."""
+"""Compare with the real VM: `python -m tests.conformance`; `--help` lists the options."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tests.conformance.lab import FAMILIES
 
 # Random kinds, with the cases of a sample (what CI runs), and those of a full run.
 RANDOM = {
-    "statem": (150, 20_000),
     "supervisor": (300, 5_000),
     "genserver": (300, 5_000),
     "tables": (400, 5_000),
     "concurrent": (20, 500),
+    "statem": (150, 20_000),
 }
 
 
@@ -48,17 +48,16 @@ def families(chosen: str | None) -> list[str]:
     return [each for each in FAMILIES if chosen in (None, each)]
 
 
-def live(options: argparse.Namespace) -> Iterator[Summary]:
-    """Run scenario pairs and random programs against the VM."""
-    with beam.Beam() as running:
-        for kind, (sample, full) in RANDOM.items():
-            if options.family in (None, kind) and not options.record:
-                count = options.cases or (full if options.full else sample)
-                yield random_kind(running, kind, count, options)
-        for family in families(options.family):
-            times = compare.RECORD_TIMES if options.record else options.times
-            progress(f"{family}: scenario pairs")
-            yield compare.live(running, family, times, options.record)
+def live(running: beam.Beam, options: argparse.Namespace) -> Iterator[Summary]:
+    """Run random programs and scenario pairs against the VM."""
+    for kind, (sample, full) in RANDOM.items():
+        if options.family in (None, kind) and not options.record:
+            count = options.cases or (full if options.full else sample)
+            yield random_kind(running, kind, count, options)
+    for family in families(options.family):
+        times = compare.RECORD_TIMES if options.record else options.times
+        progress(f"{family}: scenario pairs")
+        yield compare.live(running, family, times, options.record)
 
 
 def random_kind(running: beam.Beam, kind: str, count: int, options: argparse.Namespace) -> Summary:
@@ -86,9 +85,12 @@ def main(arguments: list[str] | None = None) -> int:
         progress("The live comparison " + beam.REMEDY.format(tool=beam.MISSING))
         progress("What was recorded is compared all the same.")
     else:
-        summaries += list(live(options))
         with beam.Beam() as running:
             versions = running.versions()
+            for summary in live(running, options):
+                summaries.append(summary)
+                if options.keep:
+                    recording.keep(summary.as_json(), versions)
     if not options.record:
         summaries += list(recorded(options))
     report = {
@@ -98,8 +100,6 @@ def main(arguments: list[str] | None = None) -> int:
         "seconds": round(time.monotonic() - started),
         "summaries": [each.as_json() for each in summaries],
     }
-    if options.keep and versions:
-        recording.keep(report)
     print(json.dumps(report, ensure_ascii=False) if options.json else told(report))
     return 0 if report["equal"] else 1
 

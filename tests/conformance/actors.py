@@ -2,8 +2,8 @@
 
 vm/actors.ex is the same on the VM. Steps: ("new", actor, table, type, access, named, keypos, heir),
 ("ets", actor, operation, table, args), ("info", table), ("die", actor, reason), ("trap", actor),
-("alive", actor), ("name", actor, name), ("mail", actor), ("reg_start", kind, partitions, listeners),
-("reg_stop",) and ("reg", actor, operation, args). In arguments ("pid", actor) is an actor's pid.
+("alive", actor), ("name", actor, name), ("mail", actor), ("reg_start", kind, partitions,
+listeners), ("reg_stop",) and ("reg", actor, operation, args). In arguments ("pid", actor) is an actor's pid.
 """
 
 from __future__ import annotations

@@ -38,14 +38,11 @@ def read(family: str) -> tuple[dict[str, str], dict[str, list[str]]]:
     return header, {line["id"]: line["log"] for line in lines}
 
 
-def keep(report: dict[str, Any]) -> None:
-    """Keep the summaries of a live run, for the page: a family and kind has one."""
+def keep(summary: dict[str, Any], versions: dict[str, str]) -> None:
+    """Keep the summary of a live run, for the page: a family and kind has one."""
     kept = kept_runs()
-    for each in report["summaries"]:
-        if each["kind"].startswith("recorded"):
-            continue
-        shown = {**each, "differences": len(each["differences"])}
-        kept[f"{each['family']}: {each['kind']}"] = {**shown, **report["versions"]}
+    shown = {**summary, "differences": len(summary["differences"])}
+    kept[f"{summary['family']}: {summary['kind']}"] = {**shown, **versions}
     lines = json.dumps(dict(sorted(kept.items())), indent=1, ensure_ascii=False)
     (FOLDER / "runs.json").write_text(lines + "\n")
 

@@ -71,8 +71,11 @@ class Sup(Supervisor):
         context, (_, name, strategy, intensity, period, auto, children) = argument
         await ets.insert(context[0], (name, self_()))
         flags = {
-            "strategy": strategy, "intensity": intensity, "period": period, "auto_shutdown": auto,
-        }  # fmt: skip
+            "strategy": strategy,
+            "intensity": intensity,
+            "period": period,
+            "auto_shutdown": auto,
+        }
         return ("ok", (flags, [spec(context, child) for child in children]))
 
 
@@ -103,14 +106,20 @@ def spec(context: Any, child: Any) -> Any:
     match child:
         case ("worker", id_, restart, shutdown, significant, _, _, _):
             return {
-                "id": id_, "start": (Worker, "start_link", (context, child)), "restart": restart,
-                "shutdown": shutdown, "significant": significant,
-            }  # fmt: skip
+                "id": id_,
+                "start": (Worker, "start_link", (context, child)),
+                "restart": restart,
+                "shutdown": shutdown,
+                "significant": significant,
+            }
     _, id_, restart, shutdown, significant, tree = child
     found = {
-        "id": id_, "start": (Subtree, "start", (context, tree)), "restart": restart,
-        "type": "supervisor", "significant": significant,
-    }  # fmt: skip
+        "id": id_,
+        "start": (Subtree, "start", (context, tree)),
+        "restart": restart,
+        "type": "supervisor",
+        "significant": significant,
+    }
     return found if shutdown == "default" else {**found, "shutdown": shutdown}
 
 

@@ -83,9 +83,14 @@ async def tree() -> Any:
 def app(name: str, how: Any, dependencies: Any = ()) -> Any:
     body = {"__module__": __name__, "__qualname__": "Apps"}
     return type(
-        "Apps", (Apps, Application), body,
-        app=name, args=[how], applications=tuple(dependencies), env={"rate": 3},
-    )  # fmt: skip
+        "Apps",
+        (Apps, Application),
+        body,
+        app=name,
+        args=[how],
+        applications=tuple(dependencies),
+        env={"rate": 3},
+    )
 
 
 @pair("22.2", "22.4", "22.5", "22.6", "22.8", "22.10", "22.11", "22.12", cases=HOWS)
@@ -157,9 +162,12 @@ def same(s: Any) -> Any:
 
 
 @pair(
-    "24.1", "24.2", "24.3", "24.5",
+    "24.1",
+    "24.2",
+    "24.3",
+    "24.5",
     cases=["count", "which", "integer", "call", "term", "restart", "unknown", "stop"],
-)  # fmt: skip
+)
 async def partitions(what: Any) -> Any:
     trap()
     name = "the_partitions"
@@ -222,8 +230,10 @@ async def partition_bad(what: Any) -> Any:
         "no_spec": {"name": "bad_partitions"},
         "bad_count": {"child_spec": (Agent, state), "name": "bad_partitions", "partitions": 0},
         "bad_arguments": {
-            "child_spec": (Agent, state), "name": "bad_partitions", "partitions": 1,
+            "child_spec": (Agent, state),
+            "name": "bad_partitions",
+            "partitions": 1,
             "with_arguments": lambda *_: "junk",
         },
-    }[what]  # fmt: skip
+    }[what]
     return (await outcome(lambda: PartitionSupervisor.start_link(**given)))[0]

@@ -75,11 +75,25 @@ def waiting() -> Any:
 
 
 @pair(
-    "3.6", "3.7", "4.1", "4.2", "4.3", "4.4", "4.5", "4.6", "4.7", "4.8", "4.9", "4.10", "4.11",
-    "4.12", "4.15", "1.14",
+    "3.6",
+    "3.7",
+    "4.1",
+    "4.2",
+    "4.3",
+    "4.4",
+    "4.5",
+    "4.6",
+    "4.7",
+    "4.8",
+    "4.9",
+    "4.10",
+    "4.11",
+    "4.12",
+    "4.15",
+    "1.14",
     cases=product(REASONS, ("call", "own", "link"), (False, True)),
     traps=(1, 2),
-)  # fmt: skip
+)
 async def exit_signal(reason: Any, origin: Any, trapping: Any) -> Any:
     main = self_()
 
@@ -121,10 +135,15 @@ async def dies_of(body: Any, *args: Any) -> Any:
 
 
 WAYS = {
-    "exit": Exit("boom"), "exit_normal": Exit("normal"), "exit_kill": Exit("kill"),
-    "exit_tuple": Exit(("shutdown", 1)), "raise": RuntimeError("boom"),
-    "error": ErlangError("my_error"), "badarg": ErlangError("badarg"), "throw": Throw("ball"),
-}  # fmt: skip
+    "exit": Exit("boom"),
+    "exit_normal": Exit("normal"),
+    "exit_kill": Exit("kill"),
+    "exit_tuple": Exit(("shutdown", 1)),
+    "raise": RuntimeError("boom"),
+    "error": ErlangError("my_error"),
+    "badarg": ErlangError("badarg"),
+    "throw": Throw("ball"),
+}
 
 
 async def ends_by(how: Any) -> Any:
@@ -479,12 +498,16 @@ async def monitor_keeps_to_the_process() -> Any:
 
 
 @pair(
-    "6.10", "6.11", "6.12", "6.13", "6.14",
+    "6.10",
+    "6.11",
+    "6.12",
+    "6.13",
+    "6.14",
     cases=product(
         ("running", "fired", "unknown", "twice"),
         ([], ["flush"], ["info"], ["flush", "info"]),
     ),
-)  # fmt: skip
+)
 async def demonitor_when(state: Any, options: Any) -> Any:
     pid = waiting()
     ref = make_ref() if state == "unknown" else monitor(pid)
@@ -545,13 +568,21 @@ def short(messages: Any) -> Any:
 
 
 @pair(
-    "7.1", "7.2", "7.3", "7.4", "7.5", "7.6", "7.7", "7.8", "2.20",
+    "7.1",
+    "7.2",
+    "7.3",
+    "7.4",
+    "7.5",
+    "7.6",
+    "7.7",
+    "7.8",
+    "2.20",
     cases=[
         (mode, action)
         for mode, action in product(MODES, ACTIONS)
         if mode.startswith("monitor") or action not in ("demonitor", "down")
     ],
-)  # fmt: skip
+)
 async def alias_after(mode: Any, action: Any) -> Any:
     pid = waiting()
     match mode:
@@ -603,9 +634,12 @@ async def alias_of_another() -> Any:
 
 
 @pair(
-    "8.2", "8.3", "8.4", "8.5",
+    "8.2",
+    "8.3",
+    "8.4",
+    "8.5",
     cases=["taken", "named", "dead", None, True, "undefined", "number"],
-)  # fmt: skip
+)
 async def register_bad(why: Any) -> Any:
     pid, name = waiting(), why
     match why:
@@ -874,10 +908,12 @@ async def info_bad_key() -> Any:
 @pair("10.9", "10.7", "10.11")
 async def flags() -> Any:
     return [
-        process_flag("trap_exit", True), process_flag("trap_exit", False),
-        process_flag("trap_exit", True), process_flag("priority", "high"),
+        process_flag("trap_exit", True),
+        process_flag("trap_exit", False),
+        process_flag("trap_exit", True),
+        process_flag("priority", "high"),
         process_flag("priority", "normal"),
-    ]  # fmt: skip
+    ]
 
 
 @pair("10.10", cases=[("trap_exit", "maybe"), ("priority", "huge"), ("no_such_flag", True)])

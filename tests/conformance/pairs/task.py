@@ -60,9 +60,15 @@ async def never() -> Any:
 
 
 BODIES: dict[Any, Any] = {
-    "value": value, "slow": slow, "crash": crash, "exit": exits, "exit_normal": exits_normally,
-    "throw": throws, "refuse": refuse, "never": never,
-}  # fmt: skip
+    "value": value,
+    "slow": slow,
+    "crash": crash,
+    "exit": exits,
+    "exit_normal": exits_normally,
+    "throw": throws,
+    "refuse": refuse,
+    "never": never,
+}
 
 
 async def start(kind: Any, what: Any) -> Any:
@@ -97,9 +103,16 @@ async def left() -> Any:
 
 
 HOWS = (
-    "await", "await_short", "yield", "yield_twice", "shutdown", "shutdown_now", "brutal", "ignore",
+    "await",
+    "await_short",
+    "yield",
+    "yield_twice",
+    "shutdown",
+    "shutdown_now",
+    "brutal",
+    "ignore",
     "twice",
-)  # fmt: skip
+)
 UNSETTLED = {
     ("shutdown_now", what) for what in ("value", "crash", "exit", "exit_normal", "throw", "refuse")
 }
@@ -131,14 +144,24 @@ async def collected(how: Any, task: Any) -> Any:
 
 
 @pair(
-    "19.2", "19.7", "19.8", "19.9", "19.10", "19.12", "19.16", "19.17", "19.18", "19.20", "19.34",
+    "19.2",
+    "19.7",
+    "19.8",
+    "19.9",
+    "19.10",
+    "19.12",
+    "19.16",
+    "19.17",
+    "19.18",
+    "19.20",
+    "19.34",
     cases=[
         (how, kind, what)
         for how, kind, what in product(HOWS, ("async", "nolink"), BODIES)
         if (how, what) not in UNSETTLED
     ],
     traps=(21,),
-)  # fmt: skip
+)
 async def collect(how: Any, kind: Any, what: Any) -> Any:
     trap()
     task = await start(kind, what)
@@ -149,9 +172,12 @@ async def collect(how: Any, kind: Any, what: Any) -> Any:
 
 
 @pair(
-    "19.1", "19.3", "19.5", "19.47",
+    "19.1",
+    "19.3",
+    "19.5",
+    "19.47",
     cases=product(("async", "supervised", "nolink"), ("value", "crash", "exit", "throw")),
-)  # fmt: skip
+)
 async def caller_not_trapping(kind: Any, what: Any) -> Any:
     async def caller() -> None:
         await start(kind, what)
@@ -163,9 +189,10 @@ async def caller_not_trapping(kind: Any, what: Any) -> Any:
 
 
 @pair(
-    "19.3", "19.4",
+    "19.3",
+    "19.4",
     cases=product(("async", "start_link", "start"), ("normal", "boom", "shutdown")),
-)  # fmt: skip
+)
 async def owner_ends(kind: Any, reason: Any) -> Any:
     me = self_()
 
@@ -190,9 +217,11 @@ async def owner_ends(kind: Any, reason: Any) -> Any:
 
 
 MANY: dict[Any, Any] = {
-    "all": ["slow", "value"], "one_fails": ["value", "crash"], "timeout": ["value", "never"],
+    "all": ["slow", "value"],
+    "one_fails": ["value", "crash"],
+    "timeout": ["value", "never"],
     "yield": ["value", "slow", "crash", "never"],
-}  # fmt: skip
+}
 
 
 @pair("19.13", "19.14", "19.15", "19.45", cases=MANY)
@@ -222,8 +251,11 @@ async def raw(what: Any) -> Any:
 async def not_owner(op: Any) -> Any:
     task, me = Task.async_(never), self_()
     calls: Any = {
-        "await": Task.await_, "yield": Task.yield_, "shutdown": Task.shutdown, "ignore": Task.ignore,
-    }  # fmt: skip
+        "await": Task.await_,
+        "yield": Task.yield_,
+        "shutdown": Task.shutdown,
+        "ignore": Task.ignore,
+    }
 
     async def other() -> None:
         send(me, await outcome(lambda: calls[op](task)))
@@ -236,9 +268,12 @@ async def not_owner(op: Any) -> Any:
 async def completed(op: Any) -> Any:
     task = Task.completed(7)
     calls: Any = {
-        "await": Task.await_, "yield": Task.yield_, "shutdown": Task.shutdown, "ignore": Task.ignore,
+        "await": Task.await_,
+        "yield": Task.yield_,
+        "shutdown": Task.shutdown,
+        "ignore": Task.ignore,
         "await_many": lambda task: Task.await_many([task, Task.async_(value)]),
-    }  # fmt: skip
+    }
     return await outcome(lambda: calls[op](task))
 
 
@@ -286,7 +321,11 @@ STREAMS = [
     ("timeout", [v(10, 1), v(900, 2)], [("timeout", 200)]),
     ("timeout of one", [v(10, 1), v(900, 2), v(20, 3)], [("timeout", 200), KILL]),
     ("timeout of one that refuses", [v(10, 1), ("refuse", 0, 0)], [("timeout", 200), KILL]),
-    ("timeout zipped", [v(10, 1), v(900, 2)], [("timeout", 200), KILL, ("zip_input_on_exit", True)]),
+    (
+        "timeout zipped",
+        [v(10, 1), v(900, 2)],
+        [("timeout", 200), KILL, ("zip_input_on_exit", True)],
+    ),
     ("crash", [v(10, 1), ("crash", 20, 0), v(30, 3)], []),
     ("crash zipped", [v(10, 1), ("crash", 20, 0)], [("zip_input_on_exit", True)]),
     ("exit", [v(10, 1), ("exit", 20, "gone"), v(30, 3)], []),
@@ -294,17 +333,34 @@ STREAMS = [
     ("exit zipped", [("exit", 20, "gone"), v(30, 3)], [("zip_input_on_exit", True)]),
     ("not trapping", [v(10, 1), ("exit", 20, "gone"), v(30, 3)], []),
     ("nolink", [v(10, 1), ("exit", 20, "gone"), v(30, 3)], [("nolink", True)]),
-    ("nolink zipped", [("exit", 20, "gone"), v(30, 3)], [("nolink", True), ("zip_input_on_exit", True)]),
+    (
+        "nolink zipped",
+        [("exit", 20, "gone"), v(30, 3)],
+        [("nolink", True), ("zip_input_on_exit", True)],
+    ),
     ("nolink timeout", [v(10, 1), v(900, 2)], [("nolink", True), ("timeout", 200), KILL]),
     ("taken", [v(10, 1), v(20, 2), v(300, 3)], []),
     ("bad concurrency", THREE, [("max_concurrency", 0)]),
-]  # fmt: skip
+]
 
 
 @pair(
-    "19.21", "19.22", "19.23", "19.24", "19.25", "19.26", "19.27", "19.38", "19.39", "19.40", "19.42", "19.49",
-    cases=STREAMS, traps=(22,), labelled=True,
-)  # fmt: skip
+    "19.21",
+    "19.22",
+    "19.23",
+    "19.24",
+    "19.25",
+    "19.26",
+    "19.27",
+    "19.38",
+    "19.39",
+    "19.40",
+    "19.42",
+    "19.49",
+    cases=STREAMS,
+    traps=(22,),
+    labelled=True,
+)
 async def stream(label: Any, items: Any, options: Any) -> Any:
     given = dict(options)
     nolink = given.pop("nolink", False)
