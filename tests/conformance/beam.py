@@ -54,10 +54,7 @@ class Beam:
 
     def scenarios(self, chosen: Sequence[Pair], times: int = 1) -> list[list[list[str]]]:
         """Run scenarios so many times, one after the other; give the logs of each."""
-        entries = [
-            f'{{<<"{index}">>,{erlang(module_of(each))},{erlang(each.name)},{erlang(list(each.args))}}}'
-            for index, each in enumerate(chosen)
-        ]
+        entries = [entry(index, each) for index, each in enumerate(chosen)]
         lines = [json.loads(line) for line in self.call("Lab", entries * times)]
         assert len(lines) == len(chosen) * times
         logs: list[list[list[str]]] = [[] for _ in chosen]
@@ -70,6 +67,12 @@ class Beam:
         code = "IO.puts(System.otp_release()); IO.puts(System.version())"
         otp, elixir = _run(["elixir", "-e", code], 60).split()
         return {"otp": otp, "elixir": elixir}
+
+
+def entry(index: int, scenario: Pair) -> str:
+    """Write a scenario as Lab reads it."""
+    call = (module_of(scenario), scenario.name, list(scenario.args))
+    return f'{{<<"{index}">>,{",".join(map(erlang, call))}}}'
 
 
 def module_of(scenario: Pair) -> str:

@@ -110,7 +110,8 @@ def tree_program(random: Random) -> tuple[Any, int]:
     forest = Forest(random)
     tree = forest.tree(3)
     script = [forest.step() for _ in range(random.randint(2, 7))]
-    return (tree, script), 15 + 25 * repr((tree, script)).count(", 15, ")
+    # A refusing child is killed after 15 ms, in each of up to six attempts to restart its group.
+    return (tree, script), 15 + 110 * repr((tree, script)).count(", 15, ")
 
 
 # -- servers --------------------------------------------------------------------------------------

@@ -237,6 +237,6 @@ class Worker(GenServer):
     async def terminate(self, reason: Any, state: Any) -> Any:
         id_, say, ms = state
         # Slow only where the supervisor waits for it: else it would overlap the next steps.
-        if ms > 0 and get("by_itself") is None:
+        if ms > 0 and reason == "shutdown" and get("by_itself") is None:
             await sleep(ms)
         say(("terminate", id_, reason))

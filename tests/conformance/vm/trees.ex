@@ -149,7 +149,7 @@ defmodule Trees.Worker do
 
   # Slow only where the supervisor waits for it: else it would overlap the next steps.
   def terminate(reason, {id, say, ms}) do
-    if ms > 0 and Process.get(:by_itself) == nil, do: Process.sleep(ms)
+    if ms > 0 and reason == :shutdown and Process.get(:by_itself) == nil, do: Process.sleep(ms)
     say.({:terminate, id, reason})
   end
 end
