@@ -27,6 +27,7 @@ class Forest:
         self.random = random
         self.workers: list[str] = []
         self.sups: list[tuple[str, str]] = []
+        self.delay = 0  # what its slow children take, in each of up to six attempts of a restart
 
     def name(self) -> str:
         name = f"w{len(self.workers)}"
@@ -48,6 +49,7 @@ class Forest:
         shutdown = random.choice((5000, 5000, 5000, "brutal_kill", "infinity", 15))
         slow = random.choice((0, 0, 0, 0, 4)) if shutdown != 15 else random.choice((0, 400))
         traps = random.random() < 0.7
+        self.delay += 6 * min(slow, 18)
         return ("worker", self.name(), restart, shutdown, significant, self.starts(), traps, slow)
 
     def tree(self, depth: int) -> Any:
@@ -110,8 +112,7 @@ def tree_program(random: Random) -> tuple[Any, int]:
     forest = Forest(random)
     tree = forest.tree(3)
     script = [forest.step() for _ in range(random.randint(2, 7))]
-    # A refusing child is killed after 15 ms, in each of up to six attempts to restart its group.
-    return (tree, script), 15 + 110 * repr((tree, script)).count(", 15, ")
+    return (tree, script), 15 + forest.delay
 
 
 # -- servers --------------------------------------------------------------------------------------

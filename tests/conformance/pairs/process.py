@@ -767,14 +767,14 @@ async def after_is_not_restarted() -> Any:
 
     async def noise() -> None:
         for _ in range(8):
-            await sleep(40)
+            await sleep(160)
             send(me, "noise")
 
     spawn(noise)
-    late = send_after_(me, "late", 260)
-    say("timeout" if await receive("late", after=160) is TIMEOUT else "late")
+    late = send_after_(me, "late", 1040)
+    say("timeout" if await receive("late", after=640) is TIMEOUT else "late")
     say(await cancel_timer(late) is not False)
-    await receive("never", after=400)
+    await receive("never", after=1600)
     return len(await mailbox())
 
 
@@ -808,7 +808,7 @@ async def map_and_tuple_patterns() -> Any:
 async def send_after(ms: Any) -> Any:
     send_after_(self_(), "tick", ms)
     say(True)
-    say(await next_(400))
+    say(await next_(3000))
     return await outcome(lambda: send_after_(self_(), "tick", -1))
 
 
@@ -843,9 +843,9 @@ async def timer_for(what: Any) -> Any:
     pid = waiting()
     match what:
         case "name_taken_later":
-            send_after_("timer_name", "tick", 60)
+            send_after_("timer_name", "tick", 400)
             await register(self_(), "timer_name")
-            return await next_(300)
+            return await next_(3000)
         case "free_name":
             send_after_("timer_free_name", "tick", 20)
             return await next_(100)
@@ -863,7 +863,7 @@ async def timer_for(what: Any) -> Any:
 async def absolute(delta: Any) -> Any:
     await sleep(60)
     send_after_(self_(), "tick", to_ms(now()) + delta, abs=True)
-    return await next_(400)
+    return await next_(3000)
 
 
 @pair("9.14")

@@ -122,7 +122,7 @@ defmodule Pairs.Statem do
   defp perform({:many, casts}, pid) do
     :sys.suspend(pid)
     for x <- casts, do: :gen_statem.cast(pid, x)
-    Process.sleep(100)
+    Process.sleep(400)
     :sys.resume(pid)
     settle(20)
   end

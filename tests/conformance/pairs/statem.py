@@ -156,7 +156,7 @@ async def perform(step: Any, pid: Any) -> None:
             await sys.suspend(pid)
             for x in casts:
                 await GenStateMachine.cast(pid, x)
-            await sleep(100)
+            await sleep(400)
             await sys.resume(pid)
             await settle(20)
             return
@@ -513,7 +513,7 @@ TIMES = [
         [on("go", keep((E, 40, T)))],
         [*casts("go", "x"), ("wait", 60)],
     ),
-    ("event timeout as a number", "handle", OK, [on("go", keep(20))], [*casts("go"), ("wait", 40)]),
+    ("event timeout as a number", "handle", OK, [on("go", keep(80))], [*casts("go"), ("wait", 40)]),
     (
         "generic survives",
         "handle",
@@ -742,6 +742,20 @@ RULES = {
 }
 
 
+def scaled(term: Any) -> Any:
+    """Widen all gaps, so that the VM is in time under load too."""
+    match term:
+        case ("wait", int(ms)):
+            return ("wait", 4 * ms)
+        case ("abs_timeout", type_, int(ms), content):
+            return ("abs_timeout", type_, 4 * ms, content)
+        case ("state_timeout" | "event_timeout" | ("timeout", _), int(ms), content) if ms > 0:
+            return (term[0], 4 * ms, content)
+        case tuple() | list():
+            return type(term)(map(scaled, term))
+    return term
+
+
 async def table(label: Any, mode: Any, init: Any, rows: Any, script: Any) -> Any:
     trap()
     match await GenStateMachine.start_link(MODULES[mode], (init, rows)):
@@ -761,7 +775,7 @@ async def table(label: Any, mode: Any, init: Any, rows: Any, script: Any) -> Any
 
 
 for _cases, _rules, _traps in RULES.values():
-    pair(*_rules, cases=_cases, traps=_traps, labelled=True)(table)
+    pair(*_rules, cases=map(scaled, _cases), traps=_traps, labelled=True)(table)
 
 
 @pair(

@@ -30,7 +30,7 @@ async def value() -> Any:
 
 
 async def slow() -> Any:
-    await sleep(60)
+    await sleep(300)
     return "slow"
 
 
@@ -121,26 +121,26 @@ UNSETTLED = {
 async def collected(how: Any, task: Any) -> Any:
     match how:
         case "await":
-            return await Task.await_(task, 150)
+            return await Task.await_(task, 1000)
         case "await_short":
-            return await Task.await_(task, 20)
+            return await Task.await_(task, 60)
         case "yield":
-            return await Task.yield_(task, 20)
+            return await Task.yield_(task, 60)
         case "yield_twice":
-            return (await Task.yield_(task, 20), await Task.yield_(task, 150))
+            return (await Task.yield_(task, 60), await Task.yield_(task, 1000))
         case "shutdown":
             await settle(20)
-            return await Task.shutdown(task, 40)
+            return await Task.shutdown(task, 100)
         case "shutdown_now":
-            return await Task.shutdown(task, 40)
+            return await Task.shutdown(task, 100)
         case "brutal":
             await settle(20)
             return await Task.shutdown(task, "brutal_kill")
         case "ignore":
             await settle(20)
             return await Task.ignore(task)
-    first = await Task.yield_(task, 150)
-    return (first, await Task.yield_(task, 20), await Task.shutdown(task, 20))
+    first = await Task.yield_(task, 1000)
+    return (first, await Task.yield_(task, 60), await Task.shutdown(task, 20))
 
 
 @pair(
@@ -231,8 +231,8 @@ async def many(how: Any) -> Any:
 
     async def collected_all() -> Any:
         if how == "yield":
-            return [found for _, found in await Task.yield_many(tasks, 500)]
-        return await Task.await_many(tasks, 500)
+            return [found for _, found in await Task.yield_many(tasks, 1000)]
+        return await Task.await_many(tasks, 1000)
 
     say(clean(await outcome(collected_all)))
     return [await alive(task.pid) for task in tasks]
@@ -297,7 +297,7 @@ async def work(item: Any) -> Any:
     if what == "refuse":
         trap()
         await sleep(3000)
-    await sleep(ms)
+    await sleep(4 * ms)
     match what:
         case "crash":
             raise RuntimeError("boom")
@@ -318,13 +318,13 @@ STREAMS = [
     ("one at a time", THREE, [("max_concurrency", 1)]),
     ("two at a time", [*THREE, v(10, 4)], [("max_concurrency", 2)]),
     ("no items", [], []),
-    ("timeout", [v(10, 1), v(900, 2)], [("timeout", 200)]),
-    ("timeout of one", [v(10, 1), v(900, 2), v(20, 3)], [("timeout", 200), KILL]),
-    ("timeout of one that refuses", [v(10, 1), ("refuse", 0, 0)], [("timeout", 200), KILL]),
+    ("timeout", [v(10, 1), v(900, 2)], [("timeout", 600)]),
+    ("timeout of one", [v(10, 1), v(900, 2), v(20, 3)], [("timeout", 600), KILL]),
+    ("timeout of one that refuses", [v(10, 1), ("refuse", 0, 0)], [("timeout", 600), KILL]),
     (
         "timeout zipped",
         [v(10, 1), v(900, 2)],
-        [("timeout", 200), KILL, ("zip_input_on_exit", True)],
+        [("timeout", 600), KILL, ("zip_input_on_exit", True)],
     ),
     ("crash", [v(10, 1), ("crash", 20, 0), v(30, 3)], []),
     ("crash zipped", [v(10, 1), ("crash", 20, 0)], [("zip_input_on_exit", True)]),
@@ -338,7 +338,7 @@ STREAMS = [
         [("exit", 20, "gone"), v(30, 3)],
         [("nolink", True), ("zip_input_on_exit", True)],
     ),
-    ("nolink timeout", [v(10, 1), v(900, 2)], [("nolink", True), ("timeout", 200), KILL]),
+    ("nolink timeout", [v(10, 1), v(900, 2)], [("nolink", True), ("timeout", 600), KILL]),
     ("taken", [v(10, 1), v(20, 2), v(300, 3)], []),
     ("bad concurrency", THREE, [("max_concurrency", 0)]),
 ]
@@ -393,7 +393,7 @@ async def running_at_once(ordered: Any) -> Any:
         now = await ets.update_counter(counter, "now", 1)
         if now > await ets.lookup_element(counter, "most", 2):
             await ets.insert(counter, ("most", now))
-        await sleep(ms * 2)
+        await sleep(ms * 8)
         await ets.update_counter(counter, "now", -1)
         return ms
 
