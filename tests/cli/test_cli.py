@@ -13,6 +13,7 @@ import pytest
 
 GOOD = """
 from simkernel import log, receive, self_, send, spawn
+from tests.meta.house import ROOT
 
 async def worker(parent, n):
     send(parent, n)
@@ -397,6 +398,17 @@ def test_doctor_finds_a_spec_that_depends_on_hash_order(tmp_path):
     assert done.returncode == 3
     assert "PYTHONHASHSEED" in done.stderr
     assert "iteration over a set" in done.stderr
+
+
+def test_doctor_advises_when_to_use_which(here):
+    spec = str(ROOT / "specs" / "guide" / "when_to_use_which.py")
+    done = simkernel("doctor", spec, "--runs", "20", cwd=here)
+    assert done.returncode == 0
+    assert "GenServer ApprovalServer is a state machine in disguise" in done.stdout
+    assert "call 'submit': taken in 'draft' (40 times), without effect in" in done.stdout
+    assert "GenStateMachine StoreMachine has no need to be a state machine" in done.stdout
+    told = one_object(simkernel("doctor", spec, "--json", "--runs", "20", cwd=here))
+    assert [one["module"] for one in told["advice"]] == ["ApprovalServer", "StoreMachine"]
 
 
 def test_doctor_says_what_is_installed_and_that_a_spec_is_deterministic(here):
