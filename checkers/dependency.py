@@ -17,6 +17,7 @@ follows lists the objects, and who touches them how; the numbers are rows of the
 | `tab`             | whole-table operations read or write all; key operations peek, or bump    | 11, 16 |
 | `row`             | one key of one table; equal puts commute, a failed insert_new reads       | 15  |
 | `tabname`         | what a table is found by                                                  | 16  |
+| `way`             | whoever sends a signal on that way between two processes, on `cluster`    | 5   |
 | `timer`           | arming, firing, cancelling, reading that timer, its target's death        | 18, 19 |
 | `clock`           | everything that a deadline can order, if the program has exact timers     | 19, 20 |
 | `lives`           | births and deaths bump, `processes()` reads                               | 17  |

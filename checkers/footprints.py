@@ -93,7 +93,7 @@ class Footprints:
         kind = signal[0]
         p = self.m.processes.get(dest)
         soft = p is not None and self.at_once(p, signal)
-        found: list[Access] = [(("q", dest), READ if soft or kind in _SOFT else WRITE)]
+        found: list[Access] = [(("q", dest), READ if soft else WRITE)]
         if kind == codes.S_MESSAGE:
             found.append((("mb", dest), appends(signal[3])))
             if signal[4] is not None:
@@ -203,10 +203,6 @@ class Footprints:
             found += [(_link(pid, peer), WRITE), (("trap", peer), READ), (("life", peer), READ)]
 
 
-# Signals whose place among the others nobody can tell.
-_SOFT = frozenset({codes.S_ANSWER})
-
-
 def _link(one: Pid, other: Pid) -> tuple[Any, ...]:
     return ("link", one, other) if one.path < other.path else ("link", other, one)
 
@@ -308,7 +304,7 @@ def _unregister(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:
     holder = f.m.names.get(e[1]) if type(e[1]) is str else None
     found.append((("name", e[1]), READ if holder is None else WRITE))
     if holder is not None:
-        found.append((("named", holder), WRITE))
+        found += [(("named", holder), WRITE), (("life", holder), READ)]
 
 
 def _ask(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from checkers.dependency import GATES, Access, clash
+from checkers.dependency import GATES, WRITE, Access, clash
 from checkers.footprints import CLOCK, Footprints
 from simkernel.errors import InternalError
 from simkernel.kernel import codes
@@ -180,7 +180,7 @@ class Recorder:
                 return [Transition("handle", pid)]
             if p.arrived:
                 return []
-            if p.expired or (timer is not None and timer.kind == "expire" and not self.clocked):
+            if p.expired or self._may_expire(p):
                 return [Transition("timeout", pid)]
             if timer is not None and timer.kind == "done" and m.clock.may(timer):
                 return [Transition("done", pid)]
@@ -188,6 +188,10 @@ class Recorder:
         options: list[Transition] = []
         m.transitions(p, options)
         return [t for t in options if t.kind != "handle"]
+
+    def _may_expire(self, p: Process) -> bool:
+        """Tell whether the deadline of a receive may pass: where none is exact, always."""
+        return p.timer is not None and p.timer.kind == "expire" and not self.clocked
 
     def of(self, actor: Actor) -> list[Transition]:
         """Give what an actor could do next."""
@@ -285,7 +289,7 @@ class Recorder:
         self._settle(at)
         if m.looked:
             self.footprints.need("clock")
-            self._found.append((CLOCK, "write"))
+            self._found.append((CLOCK, WRITE))
         self._after(actor, step, at)
         event = self._record(actor, step, at, causes, kill, receive)
         event.options = tuple(options)
@@ -355,8 +359,8 @@ class Recorder:
         if p.status < AT_REST:
             if self.body(pid):
                 self.lost.append((at, body))
-            else:
-                # It may only wait for what has arrived: without that it could go on.
+            elif self._looks(p):
+                # Without what has arrived it could go on.
                 waiting = self.queues.get(pid, ())
                 self.lost += [(came, body) for came in waiting if came in self.pending[pid]]
         self._lose_timers(p, at)
@@ -457,7 +461,7 @@ class Recorder:
     def _looks(self, p: Process) -> bool:
         """Tell whether what `p` does next waits until all that has arrived is handled."""
         if p.status == WAITING:
-            return p.match < 0
+            return p.match < 0 and (p.expired or self._may_expire(p))
         if p.status != BUSY:
             return False
         assert p.effects is not None
@@ -498,6 +502,9 @@ class Recorder:
     def _departures(self, at: int) -> None:
         for place, channel in self.m.channels.items():
             sent = self.ways.setdefault(place, deque())
+            if len(sent) < len(channel.signals):
+                # The answer to a question is sent by the event that brings the question.
+                self._found.append((("way", *place), WRITE))
             while len(sent) < len(channel.signals):
                 sent.append(at)
 
@@ -510,12 +517,12 @@ class Recorder:
         p = m.processes.get(step.who)
         for thing, mode in self._found:
             kind = thing[0]
-            if kind == "life" and mode == "write" and thing[1] not in self.spawned:
+            if kind == "life" and mode == WRITE and thing[1] not in self.spawned:
                 if thing[1] in m.processes:
                     self.spawned[thing[1]] = at
             elif kind == "timer" and thing[1] in m.timers and thing[1] not in self.armed:
                 self.armed[thing[1]] = at
-            elif kind == "trap" and mode == "write" and step.who in self.ignored:
+            elif kind == "trap" and mode == WRITE and step.who in self.ignored:
                 if p is not None and p.trap_exit:
                     self.footprints.need(("trap", step.who))
 
@@ -572,10 +579,7 @@ class Recorder:
         events, touched = self.events, self.touched
         gates = near = 0
         for thing, mode in found:
-            spots = touched.get(thing)
-            if spots is None:
-                touched[thing] = [(at, mode)]
-                continue
+            spots = touched.get(thing, ())
             if thing[0] in GATES:
                 for place, other in spots:
                     if not base >> place & 1 and clash(mode, other):
@@ -586,5 +590,6 @@ class Recorder:
                     if not covered >> place & 1 and clash(mode, other):
                         near |= 1 << place
                         covered |= events[place].past
-            spots.append((at, mode))
+        for thing, mode in found:
+            touched.setdefault(thing, []).append((at, mode))
         return gates, near
