@@ -79,6 +79,11 @@ class Footprints:
             return signal[2] is None
         return True
 
+    def lost(self, dest: Pid, signal: tuple[Any, ...]) -> bool:
+        """Tell the same of a signal to a dead process, which nobody handles: a message touches what
+        it touches while the receiver lives, for nothing orders it against the death."""
+        return signal[0] != codes.S_MESSAGE or ("late", dest) not in self.flags
+
     def _harmless(self, p: Process, signal: tuple[Any, ...]) -> bool:
         """Tell whether an exit signal becomes a message, or nothing."""
         _, sender, reason, linked = signal
@@ -88,11 +93,13 @@ class Footprints:
             return False
         return p.trap_exit or (reason == "normal" and ("trap", p.pid) not in self.flags)
 
-    def arrival(self, dest: Pid, signal: tuple[Any, ...]) -> list[Access]:
-        """Give what the arrival of a signal touches, or its handling: who it is for, its matter."""
+    def arrival(self, dest: Pid, signal: tuple[Any, ...], *, soft: bool) -> list[Access]:
+        """Give what a signal touches when it arrives, and again if it is handled later.
+
+        `soft` says that its handling is no event of its own.
+        """
         kind = signal[0]
         p = self.m.processes.get(dest)
-        soft = p is not None and self.at_once(p, signal)
         found: list[Access] = [(("q", dest), READ if soft else WRITE)]
         if kind == codes.S_MESSAGE:
             found.append((("mb", dest), appends(signal[3])))
@@ -167,7 +174,7 @@ class Footprints:
         return found
 
     def _handled(self, p: Process, signal: tuple[Any, ...], found: list[Access]) -> None:
-        found += self.arrival(p.pid, signal)
+        found += self.arrival(p.pid, signal, soft=False)
         if signal[0] == codes.S_EXIT and self.kills(p, signal):
             self.death(p, found)
 

@@ -146,7 +146,7 @@ class Recorder:
         self.spawned: dict[Pid, int] = {}
         self.woken: dict[Pid, int] = {}
         self.armed: dict[Any, int] = {}
-        self.queues: dict[Pid, deque[int]] = {}
+        self.queues: dict[Pid, deque[tuple[int, bool]]] = {}
         self.boxes: dict[Pid, list[Message]] = {}
         self.messages: dict[Pid, list[Message]] = {}
         self.consumed: dict[Pid, list[tuple[int, Message]]] = {}
@@ -325,7 +325,7 @@ class Recorder:
             if kind == "start":
                 causes += [self.spawned[who]] if who in self.spawned else []
             elif kind == "handle":
-                causes.append(self.queues[who][0])
+                causes.append(self.queues[who][0][0])
             elif kind == "timeout" and ("wait", who) in self.last:
                 causes.append(self.last["wait", who])
             if who in self.woken:
@@ -336,7 +336,7 @@ class Recorder:
                 self._lose_timers(m.processes[who], at)
             return 0
         if kind == "handle":
-            came = self.queues[who][0]
+            came = self.queues[who][0][0]
             causes.append(came)
             self.handled[came] = at
             p = m.processes[who]
@@ -362,7 +362,7 @@ class Recorder:
             elif self._looks(p):
                 # Without what has arrived it could go on.
                 waiting = self.queues.get(pid, ())
-                self.lost += [(came, body) for came in waiting if came in self.pending[pid]]
+                self.lost += [(came, body) for came, soft in waiting if not soft]
         self._lose_timers(p, at)
         self.woken[pid] = at
         last = self.last.get(body)
@@ -443,15 +443,16 @@ class Recorder:
     def _arrives(self, dest: Pid, signal: tuple[Any, ...]) -> None:
         """Hear of an arrival, just before it."""
         at = len(self.events)
-        self._found += self.footprints.arrival(dest, signal)
         p = self.m.processes.get(dest)
+        soft = self.footprints.at_once(p, signal) if p else self.footprints.lost(dest, signal)
+        self._found += self.footprints.arrival(dest, signal, soft=soft)
         if p is None:
             if signal[0] == codes.S_MESSAGE:
                 # Had it come earlier, somebody could have taken it.
                 self._message(dest, at, at, signal[3])
             return
-        self.queues.setdefault(dest, deque()).append(at)
-        if not self.footprints.at_once(p, signal):
+        self.queues.setdefault(dest, deque()).append((at, soft))
+        if not soft:
             if signal[0] != codes.S_ANSWER:
                 self.pending.setdefault(dest, []).append(at)
                 if dest != self._who and not p.arrived and self._looks(p) and self.body(dest):
@@ -474,11 +475,15 @@ class Recorder:
             dest = self._at_once.pop(0)
             while True:
                 p = m.processes.get(dest)
-                if p is None or not p.arrived or not self.footprints.at_once(p, p.arrived[0]):
+                if p is None or not p.arrived:
                     break
                 signal = p.arrived[0]
-                if self.queues[dest][0] != at:
-                    self._found += self.footprints.arrival(dest, signal)
+                came, soft = self.queues[dest][0]
+                # What was not handled when it arrived waits for an event, whatever changed since.
+                if not soft or not self.footprints.at_once(p, signal):
+                    break
+                if came != at:
+                    self._found += self.footprints.arrival(dest, signal, soft=True)
                 if signal[0] == codes.S_EXIT and signal[2] == "normal" and not p.trap_exit:
                     self.ignored.add(dest)
                 if signal[0] == codes.S_ANSWER:
@@ -491,7 +496,7 @@ class Recorder:
         m = self.m
         p = m.processes[pid]
         size = len(p.mailbox or ())
-        came = self.queues[pid].popleft()
+        came, _ = self.queues[pid].popleft()
         step = Transition("handle", pid)
         self.path.append(step)
         m.apply(step)
