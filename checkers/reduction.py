@@ -37,7 +37,7 @@ class Reduction:
         self.classes = Classes()
         self.runs = 0
         self.transitions = 0
-        self.impossible = 0
+        self.blocked = 0
         self.cut = False
         self.recorder: Recorder | None = None
         self._waiting: list[Plan] = []
@@ -66,6 +66,8 @@ class Reduction:
                 self.classes.add([event.number for event in recorder.events])
                 self.recorder = recorder
                 yield recorder.m
+                if self.cut:
+                    return
                 explored = Explored(recorder)
                 recorder.m.close()
                 self._waiting += [p for p in plans(explored) if not self._known(p)]
@@ -116,7 +118,7 @@ class Reduction:
             for place in order:
                 if place < 0:
                     if not self._new(recorder, plan):
-                        self.impossible += 1
+                        self.blocked += 1
                         self._refused.add(self._key(plan))
                         m.close()
                         return None

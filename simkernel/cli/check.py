@@ -10,8 +10,9 @@ from typing import Any
 
 import click
 
-from checkers.check import STRATEGIES, Budget, check
+from checkers.check import Budget, check
 from checkers.findings import findings
+from checkers.strategies import ANY_TIME, STRATEGIES
 from checkers.verdict import Counterexample, Verdict
 from reports.listing import listing
 from simkernel.cli import exit_codes
@@ -44,14 +45,15 @@ LISTED_MAX = 200
     "--strategy",
     default="walk",
     show_default=True,
-    help=f"{' or '.join(STRATEGIES)}: random walks, or every interleaving.",
+    help="walk at random; dpor or rf: every class of runs once; dfs: every interleaving; delay: "
+    "few deviations first; auto: rf, and then walk.",
 )
 @click.option(
     "--runs",
     type=click.IntRange(min=1),
     default=1_000,
     show_default=True,
-    help="Most runs of a spec (walk).",
+    help="Most runs of a spec (walk, delay).",
 )
 @click.option(
     "--seconds",
@@ -73,7 +75,7 @@ LISTED_MAX = 200
     "time_model",
     type=click.Choice(["any"]),
     default=None,
-    help="Only with dfs, which has no other: steps take any time, timers are exact.",
+    help="All but walk have no other: steps take any time, timers are exact.",
 )
 @seed_option
 @param_option
@@ -83,7 +85,7 @@ LISTED_MAX = 200
 def command(paths: tuple[str, ...], **options: Any) -> int:
     """\b
     simkernel check specs/guide
-    simkernel check specs/guide/counter.py --strategy dfs --seconds 60
+    simkernel check specs/guide/counter.py --strategy rf --seconds 60
     simkernel check specs/guide/counter.py --network cluster --runs 5000
 
     Check spec files, or folders of them, without a property: crashes that nobody notices, callers
@@ -91,9 +93,9 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
     """
     if options["strategy"] not in STRATEGIES:
         raise UnknownStrategy(options["strategy"], known=STRATEGIES, where="--strategy")
-    if options["time_model"] and options["strategy"] != "dfs":
+    if options["time_model"] == ANY_TIME and options["strategy"] == "walk":
         raise UsageError(
-            "a walk draws its times", where="--time", hint="Use --strategy dfs with --time any."
+            "a walk draws its times", where="--time", hint="Use --strategy rf with --time any."
         )
     where = list(find(list(paths)))
     specs = [(path, load(path)) for path in where]
