@@ -86,8 +86,9 @@ def _end(e: Event) -> str:
     return "■ ends" if e["reason"] == "'normal'" else f"✖ ends with {e['reason']}"
 
 
-def _message(text: str) -> str:
+def _message(message: Any) -> str:
     """Shorten what a call, a cast and a reply are sent in."""
+    text = str(message)  # numbers, None and booleans are themselves in JSON
     for pattern, short in _ENVELOPES:
         if found := pattern.fullmatch(text):
             return f"{short} {found[1]}"
