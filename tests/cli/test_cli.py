@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from tests.meta.house import ROOT
+
 GOOD = """
 from simkernel import log, receive, self_, send, spawn
-from tests.meta.house import ROOT
 
 async def worker(parent, n):
     send(parent, n)
