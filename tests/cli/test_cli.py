@@ -163,7 +163,8 @@ def test_check_finds_the_crash_shows_it_and_the_printed_command_replays_it(here)
     done = simkernel("check", "crash.py", cwd=here)
     assert done.returncode == 1, done.stderr
     assert "Violated" in done.stdout
-    assert (
+    text = "stack[no process is registered as 'main'; spec.crash.worker:5]"
+    assert f"crash: <root.1> ended with ('badarg', {text})" in done.stdout
         "crash: <root.1> ended with ('badarg', stack[no process is registered as 'main'; spec.crash.worker:5])"
         in done.stdout
     )
