@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from checkers.dfs import Dfs
-from checkers.findings import Finding, crashes_so_far, findings
+from checkers.findings import KINDS
+from checkers.judged import Judged
+from checkers.monitor import Sometimes
 from checkers.shrink import smallest
 from checkers.verdict import Counterexample, Searched, Verdict
 from simkernel.errors import StepTooLong, UnknownStrategy, UsageError
 from simkernel.kernel import driver
-from simkernel.kernel.machine import Machine
 from simkernel.leftovers import globals_kept
 from simkernel.settings import Settings
-from simkernel.spec import Spec, run
+from simkernel.spec import Spec, chooser_of
 
 STRATEGIES = ("walk", "dfs")
 STEP_MS = (0.0, 10.0)
@@ -39,17 +40,20 @@ class _Progress:
     budget_hits: int = 0
     clock_reads: frozenset[str] = frozenset()
     best: Counterexample | None = None
+    reached: frozenset[str] = frozenset()  # of the goals that some run has to reach
     hung: bool = False
     seconds: float = 0.0
 
-    def judge(self, m: Machine, ended: str, expect: tuple[str, ...], settings: Settings) -> None:
+    def judge(self, run: Judged, ended: str, settings: Settings) -> None:
         """Note what a run that has ended shows; keep the shortest run with findings."""
+        m = run.m
         self.runs += 1
         self.clock_reads |= frozenset(m.clock_reads)
+        self.reached |= run.monitor.reached
         if ended == driver.BUDGET:
             self.budget_hits += 1
             return
-        found = findings(m, ended, expect)
+        found = run.findings(ended)
         if found and (self.best is None or m.count < self.best.transitions):
             self.best = Counterexample(tuple(found), settings, m.count, ended)
 
@@ -72,6 +76,7 @@ def check(
     """
     if strategy not in STRATEGIES:
         raise UnknownStrategy(strategy, known=STRATEGIES)
+    _known_kinds(spec.expect)
     budget = budget or Budget()
     search = _walks if strategy == "walk" else _dfs
     state = _Progress()
@@ -131,11 +136,11 @@ def _walks(
             network=network, seed=seed + number, step_ms=step, latency_ms=latency, picker="walk",
             effects_max=budget.effects,
         )  # fmt: skip
-        m = spec.machine(parameters, settings)
-        m.checking = True
-        ended = run(m, settings)
-        state.transitions += m.count
-        state.judge(m, ended, spec.expect, settings)
+        run = Judged(spec, parameters, settings)
+        ended = run.run(chooser_of(settings), settings.effects_max)
+        state.transitions += run.m.count
+        state.judge(run, ended, settings)
+        run.m.close()
         progress(state.runs, state.transitions, state.best is not None)
 
 
@@ -151,17 +156,17 @@ def _dfs(
 ) -> int:
     """Depth-first over every interleaving and every order of timers; each situation once."""
     settings = Settings(network=network, time="any", picker="recorded", effects_max=budget.effects)
-    m = spec.machine(parameters, settings, snapshots=True)
-    m.checking = True
-    search = Dfs(m, depth_max=budget.effects, history=lambda: crashes_so_far(m))
+    run = Judged(spec, parameters, settings, snapshots=True)
+    search = Dfs(run, depth_max=budget.effects, history=run.history)
     for _ in search.leaves(lambda: _cut(search, budget, elapsed, progress, state)):
         before = state.best
-        state.judge(m, driver.ended(m), spec.expect, settings)
+        state.judge(run, run.ended(), settings)
         if state.best is not before and state.best is not None:
             # The path is gone when the search goes on: keep what leaves the default schedule.
             picks = tuple((step, str(search.path[step])) for step in search.deviations())
             state.best = replace(state.best, settings=replace(settings, picks=picks))
     state.transitions = search.transitions
+    state.reached |= run.monitor.reached  # also on ways that led to what was known already
     if search.cut:
         state.cut = state.cut or f"a run is longer than {budget.effects} transitions"
     return len(search.seen)
@@ -194,12 +199,20 @@ def _verdict(
         state.cut = "the spec reads a time as a number"
         notes += [f"to_ms at {place}" for place in sorted(state.clock_reads)]
     word = "Violated" if state.best else "Held"
+    missed = [
+        name
+        for name, what in spec.properties.items()
+        if isinstance(what, Sometimes) and name not in state.reached
+    ]
+    notes += [f"sometimes, but never reached: {name}" for name in missed]
     if not state.best and (
         state.budget_hits or state.hung or state.cut == "interrupted" or not state.runs
     ):
         word = "Inconclusive"
     if not state.best and strategy == "dfs" and not complete:
         word = "Inconclusive"
+    if missed and word == "Held":
+        word = "Violated" if complete else "Inconclusive"
     if state.budget_hits and word == "Inconclusive":
         state.cut = (
             "the effect budget was hit: raise --effects, or see whether a process never waits"
@@ -217,18 +230,10 @@ def _verdict(
     return Verdict(spec.name, word, searched, complete, state.best, tuple(notes))
 
 
-def found_kinds(verdict: Verdict) -> tuple[str, ...]:
-    """Give the kinds of what was found, each once."""
-    if verdict.counterexample is None:
-        return ()
-    kinds: list[Finding] = list(verdict.counterexample.findings)
-    return tuple(dict.fromkeys(finding.kind for finding in kinds))
-
-
-def unknown_kinds(expect: tuple[str, ...], known: Mapping[str, str]) -> None:
+def _known_kinds(expect: tuple[str, ...]) -> None:
     """Refuse a spec that expects a finding of a kind that there is not."""
     for kind in expect:
-        if kind not in known:
+        if kind not in KINDS:
             raise UsageError(
-                f"there is no finding {kind!r}", where="expect=", hint=f"Known: {', '.join(known)}."
+                f"there is no finding {kind!r}", where="expect=", hint=f"Known: {', '.join(KINDS)}."
             )

@@ -17,6 +17,7 @@ KINDS = {
     "crash": "a process ends abnormally, and nobody traps its exit, supervises or monitors it",
     "caller stuck": "a caller never gets its reply",
     "stuck": "a process waits for a message that nothing can send",
+    "property": "a property of the spec does not hold",
 }
 _WHO = re.compile(r"<root[^>]*>")
 

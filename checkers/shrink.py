@@ -15,12 +15,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from checkers.findings import Finding, findings
+from checkers.findings import Finding
+from checkers.judged import Judged
 from checkers.verdict import Counterexample
 from simkernel.choice import Walk
 from simkernel.errors import SimkernelError
 from simkernel.kernel import driver
-from simkernel.kernel.machine import Machine, Transition
+from simkernel.kernel.machine import Transition
 from simkernel.settings import Settings
 from simkernel.spec import Spec, chooser_of
 
@@ -67,27 +68,20 @@ class Shrinker:
 
     def made(self, settings: Settings, pick: Callable[[list[Transition]], Transition]) -> Taken:
         """Make one run, noting what was picked and where that was not the default."""
-        m = self.spec.machine(self.parameters, settings)
-        m.checking = True
+        run = Judged(self.spec, self.parameters, settings)
         picks: list[Transition] = []
         defaults: dict[int, Transition] = {}
         try:
-            while len(picks) < settings.effects_max and (options := m.enabled()):
+            while len(picks) < settings.effects_max and (options := run.enabled()):
                 picked = pick(options)
                 if picked != options[0]:
                     defaults[len(picks)] = options[0]
                 picks.append(picked)
-                m.apply(picked)
-            return self._judged(m, picks, defaults, settings)
+                run.apply(picked)
+            ended = driver.BUDGET if len(picks) >= settings.effects_max else run.ended()
+            return Taken(tuple(picks), defaults, tuple(run.findings(ended)), ended)
         finally:
-            m.close()
-
-    def _judged(
-        self, m: Machine, picks: list[Transition], defaults: dict[int, Transition], s: Settings
-    ) -> Taken:
-        ended = driver.BUDGET if len(picks) >= s.effects_max else driver.ended(m)
-        found = () if ended == driver.BUDGET else tuple(findings(m, ended, self.spec.expect))
-        return Taken(tuple(picks), defaults, found, ended)
+            run.m.close()
 
     def wished(self, wish: list[Transition], settings: Settings | None = None) -> Taken | None:
         """Make the run of a wish; None if it does not show the failure."""
@@ -261,16 +255,15 @@ def _hunted(
         if enough():
             return None
         one = replace(settings, seed=settings.seed + seed, picker="walk", picks=())
-        m = spec.machine(parameters, one)
-        m.checking = True
+        run = Judged(spec, parameters, one)
         try:
-            ended = driver.drive(m, Walk(one.seed), one.effects_max)
-            found = () if ended == driver.BUDGET else tuple(findings(m, ended, spec.expect))
+            ended = run.run(Walk(one.seed), one.effects_max)
+            found = run.findings(ended)
             if any(finding.identity == failure for finding in found):
                 first = sorted(found, key=lambda finding: finding.identity != failure)
-                return Counterexample(tuple(first), one, m.count, ended)
+                return Counterexample(tuple(first), one, run.m.count, ended)
         except SimkernelError:
             return None
         finally:
-            m.close()
+            run.m.close()
     return None

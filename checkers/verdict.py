@@ -65,6 +65,7 @@ class Verdict:
                 return f"in every run {where}: {s.runs} ends, {s.situations} situations"
             return f"within the budget, {where}: {s.runs} runs, {s.why_stopped}"
         if self.word == "Violated":
-            assert self.counterexample is not None
+            if self.counterexample is None:
+                return f"{where}: {self.searched.runs} ends, and something was never reached"
             return f"{where}: {self.counterexample.findings[0].kind}"
         return f"{where}: {s.why_stopped} after {s.runs} runs"

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from checkers.check import STRATEGIES, Budget, check
-from checkers.findings import findings
+from checkers.judged import Both, judged_run
 from checkers.verdict import Counterexample, Verdict
 from reports.listing import listing
 from reports.race import race
@@ -30,7 +30,7 @@ from simkernel.errors import UnknownStrategy, UsageError
 from simkernel.kernel.guards import guards
 from simkernel.kernel.watchdog import watchdog
 from simkernel.loading import find, load, source_hash
-from simkernel.spec import Spec, run
+from simkernel.spec import Spec
 from simkernel.trace.blob import Blob
 from simkernel.trace.writer import Recorder, TraceFile
 
@@ -189,14 +189,12 @@ def _record(path: str, spec: Spec, example: Counterexample) -> dict[str, Any]:
     }  # fmt: skip
     file = TraceFile(TRACES / f"{name}.jsonl", header)
     keep = Recorder(keep=True)
-    m = spec.machine(example.parameters, example.settings, tape=_both(file.recorder, keep))
-    file.recorder.attach(m)
-    keep.attach(m)
     with guards(), watchdog():
-        ended = run(m, example.settings)
+        _, ended, again = judged_run(
+            spec, example.parameters, example.settings, tape=Both(file.recorder, keep)
+        )
     digest = file.recorder.hash
     file.close(ended)
-    again = findings(m, ended, spec.expect)
     assert again == list(example.findings), "a counterexample did not come again"
     keep.flush()
     blob = Blob(path, parameters_text(example.parameters), example.settings, source, digest)
@@ -204,14 +202,6 @@ def _record(path: str, spec: Spec, example: Counterexample) -> dict[str, Any]:
     picks = example.settings.picks
     raced = race(events, picks[-1][0], example.instead) if picks and example.instead else ""
     return {"trace": str(file.path), "blob": blob.to_text(), "events": events, "race": raced}
-
-
-def _both(first: Recorder, second: Recorder) -> Any:
-    def tape(event: tuple[Any, ...]) -> None:
-        first(event)
-        second(event)
-
-    return tape
 
 
 def _lines(path: str, verdict: Verdict, shown: dict[str, Any] | None) -> Iterator[str]:
