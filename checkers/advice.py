@@ -95,7 +95,7 @@ class _Listener:
     def __call__(self, event: tuple[Any, ...]) -> None:
         kind, pid = event[0], event[1]
         if kind == "note":
-            said = dict(thaw(event[3]))
+            said = {key: thaw(value) for key, value in event[3]}
             if event[2] == "callback":
                 self.callback(pid, said)
             elif event[2] in ("event postponed", "timeout set"):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from checkers.findings import Finding, crashes_so_far, findings
+from checkers.findings import KINDS
+from checkers.judged import Judged
+from checkers.monitor import Sometimes
+from checkers.shrink import smallest
 from checkers.strategies import Plan, Search
 from checkers.strategies import strategy as begin
 from checkers.verdict import Counterexample, Searched, Verdict
 from simkernel.errors import StepTooLong, UsageError
 from simkernel.kernel import driver
-from simkernel.kernel.machine import Machine
 from simkernel.leftovers import globals_kept
 from simkernel.settings import Settings
 from simkernel.spec import Spec
@@ -35,19 +37,20 @@ class _Progress:
     budget_hits: int = 0
     clock_reads: frozenset[str] = frozenset()
     best: Counterexample | None = None
+    reached: frozenset[str] = frozenset()  # of the goals that some run has to reach
     hung: bool = False
     seconds: float = 0.0
 
-    def judge(
-        self, m: Machine, ended: str, expect: tuple[str, ...], settings: Callable[[], Settings]
-    ) -> None:
+    def judge(self, run: Judged, ended: str, settings: Callable[[], Settings]) -> None:
         """Note what a run that has ended shows; keep the shortest run with findings."""
+        m = run.m
         self.runs += 1
         self.clock_reads |= frozenset(m.clock_reads)
+        self.reached |= run.monitor.reached
         if ended == driver.BUDGET:
             self.budget_hits += 1
             return
-        found = findings(m, ended, expect)
+        found = run.findings(ended)
         if found and (self.best is None or m.count < self.best.transitions):
             self.best = Counterexample(tuple(found), settings(), m.count, ended)
 
@@ -68,14 +71,9 @@ def check(
     `elapsed` gives the seconds spent so far: real time is the caller's, not ours. It may raise
     KeyboardInterrupt at any time; what was found until then is kept in the verdict.
     """
+    _known_kinds(spec.expect)
     budget = budget or Budget()
-    search = begin(
-        strategy,
-        Plan(
-            spec, parameters, network, runs=budget.runs, effects=budget.effects, seed=seed,
-            history=crashes_so_far,
-        ),
-    )  # fmt: skip
+    search = begin(strategy, Plan(spec, parameters, network, budget.runs, budget.effects, seed))
     state = _Progress()
 
     def limit(share: float) -> str:
@@ -89,20 +87,38 @@ def check(
 
     try:
         with globals_kept(spec.main):
-            for m, ended in search.ends(limit):
-                state.judge(m, ended, spec.expect, search.settings)
+            run = None
+            for run, ended in search.ends(limit):
+                state.judge(run, ended, search.settings)
+            if run is not None:  # what was reached on ways that led to what was known already
+                state.reached |= run.monitor.reached
     except KeyboardInterrupt:
         state.cut = "interrupted"
     except StepTooLong as hung:
         state.cut = f"{hung.where}: a step ran on without ever waiting"
         state.hung = True
     state.cut = state.cut or search.cut
+    if state.best is not None:
+        state.best = _shrunk(spec, parameters, state.best, elapsed, budget)
     return _verdict(spec, search, network, state)
 
 
-def _verdict(
-    spec: Spec, search: Search, network: str, state: _Progress
-) -> Verdict:
+def _shrunk(
+    spec: Spec,
+    parameters: Mapping[str, Any],
+    best: Counterexample,
+    elapsed: Callable[[], float],
+    budget: Budget,
+) -> Counterexample:
+    """Shrink the counterexample, for as long as the search had and no longer."""
+    until = elapsed() + budget.seconds
+    try:
+        return smallest(spec, parameters, best, enough=lambda: elapsed() > until)
+    except KeyboardInterrupt:
+        return replace(best, parameters=dict(parameters))
+
+
+def _verdict(spec: Spec, search: Search, network: str, state: _Progress) -> Verdict:
     complete = search.exhaustive and not state.cut and not state.budget_hits
     notes = search.notes()
     if state.budget_hits:
@@ -112,12 +128,20 @@ def _verdict(
         state.cut = "the spec reads a time as a number"
         notes += [f"to_ms at {place}" for place in sorted(state.clock_reads)]
     word = "Violated" if state.best else "Held"
+    missed = [
+        name
+        for name, what in spec.properties.items()
+        if isinstance(what, Sometimes) and name not in state.reached
+    ]
+    notes += [f"sometimes, but never reached: {name}" for name in missed]
     if not state.best and (
         state.budget_hits or state.hung or state.cut == "interrupted" or not state.runs
     ):
         word = "Inconclusive"
     if not state.best and search.exhaustive and not complete:
         word = "Inconclusive"
+    if missed and word == "Held":
+        word = "Violated" if complete else "Inconclusive"
     if state.budget_hits and word == "Inconclusive":
         state.cut = (
             "the effect budget was hit: raise --effects, or see whether a process never waits"
@@ -135,18 +159,10 @@ def _verdict(
     return Verdict(spec.name, word, searched, complete, state.best, tuple(notes))
 
 
-def found_kinds(verdict: Verdict) -> tuple[str, ...]:
-    """Give the kinds of what was found, each once."""
-    if verdict.counterexample is None:
-        return ()
-    kinds: list[Finding] = list(verdict.counterexample.findings)
-    return tuple(dict.fromkeys(finding.kind for finding in kinds))
-
-
-def unknown_kinds(expect: tuple[str, ...], known: Mapping[str, str]) -> None:
+def _known_kinds(expect: tuple[str, ...]) -> None:
     """Refuse a spec that expects a finding of a kind that there is not."""
     for kind in expect:
-        if kind not in known:
+        if kind not in KINDS:
             raise UsageError(
-                f"there is no finding {kind!r}", where="expect=", hint=f"Known: {', '.join(known)}."
+                f"there is no finding {kind!r}", where="expect=", hint=f"Known: {', '.join(KINDS)}."
             )

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from checkers.judged import Judged
 from simkernel.kernel import driver
-from simkernel.kernel.machine import Machine
 
 Skips = tuple[tuple[int, int], ...]
 """(step, how many of the enabled transitions are skipped there), in the order of the steps."""
@@ -19,7 +19,7 @@ Skips = tuple[tuple[int, int], ...]
 class Delays:
     """One search. `ends()` makes every schedule once, those with the fewest delays first."""
 
-    def __init__(self, make: Callable[[], Machine], *, depth_max: int, delays_max: int = 1 << 30):
+    def __init__(self, make: Callable[[], Judged], *, depth_max: int, delays_max: int = 1 << 30):
         self.make = make
         self.depth_max = depth_max
         self.delays_max = delays_max
@@ -29,8 +29,8 @@ class Delays:
         self.picks: tuple[tuple[int, str], ...] = ()
         self._waiting: list[deque[Skips]] = [deque([()])]
 
-    def ends(self, cut: Callable[[], bool] = lambda: False) -> Iterator[tuple[Machine, str]]:
-        """Yield the machine at the end of each schedule, and why it ended there."""
+    def ends(self, cut: Callable[[], bool] = lambda: False) -> Iterator[tuple[Judged, str]]:
+        """Yield each schedule's run at its end, and why it ended there."""
         while self.delays < len(self._waiting):
             if not self._waiting[self.delays]:
                 self.delays += 1
@@ -38,31 +38,30 @@ class Delays:
             if cut():
                 return
             skips = self._waiting[self.delays].popleft()
-            m = self.make()
-            m.checking = True
-            ended = self._run(m, skips)
+            run = self.make()
+            ended = self._run(run, skips)
             self.runs += 1
-            self.transitions += m.count
-            yield m, ended
-            m.close()
+            self.transitions += run.m.count
+            yield run, ended
+            run.m.close()
 
-    def _run(self, m: Machine, skips: Skips) -> str:
+    def _run(self, run: Judged, skips: Skips) -> str:
         planned = dict(skips)
         free_from = skips[-1][0] + 1 if skips else 0
-        picks = []
+        picks: list[tuple[int, str]] = []
         step = 0
         while step < self.depth_max:
-            options = m.enabled()
+            options = run.enabled()
             if not options:
                 self.picks = tuple(picks)
-                return driver.ended(m)
+                return run.ended()
             skipped = planned.get(step, 0)
             if skipped:
                 picks.append((step, str(options[skipped])))
             elif step >= free_from:
                 for more in range(1, len(options)):
                     self._plan(skips, step, more)
-            m.apply(options[skipped])
+            run.apply(options[skipped])
             step += 1
         self.picks = tuple(picks)
         return driver.BUDGET

@@ -4,24 +4,24 @@ An event names what it touches as a *footprint*: pairs of an object and a mode. 
 different actors depend on each other exactly if they touch one object in modes that clash. What
 follows lists the objects, and who touches them how; the numbers are rows of the dependency table.
 
-| object            | touched by                                                                | row |
-| ----------------- | ------------------------------------------------------------------------- | --- |
-| `mb`, pid         | arrivals append a content, a time-out asks for patterns                   | 1-4 |
-| `q`, pid          | arrivals that are handled at once read, others and their handling write; what waits until all is handled reads | 6, 7 |
-| `life`, pid       | its death writes; signals to it that are answered, link, register, … read | 9, 12, 17 |
-| `trap`, pid       | `trap_exit` writes; the handling of an exit signal, a linked death read   | 7, 8 |
-| `link`, `mon`     | whatever makes, breaks or reports that one link or monitor writes         | 9   |
-| `alias`           | whatever activates or deactivates it writes, a message by it reads        | 9   |
-| `name`            | register, unregister, the holder's death write; lookups and failures read | 10, 13, 14 |
-| `named`, pid      | whoever gives or takes the name of that process writes, spawn reads       | 13  |
-| `tab`             | whole-table operations read or write all; key operations peek, or bump    | 11, 16 |
-| `row`             | one key of one table; equal puts commute, a failed insert_new reads       | 15  |
-| `tabname`         | what a table is found by                                                  | 16  |
-| `way`             | whoever sends a signal on that way between two processes, on `cluster`    | 5   |
-| `timer`           | arming, firing, cancelling, reading that timer, its target's death        | 18, 19 |
-| `clock`           | everything that a deadline can order, if the program has exact timers     | 19, 20 |
-| `lives`           | births and deaths bump, `processes()` reads                               | 17  |
-| `state`, pid      | `process_info` reads; everything at that process bumps                    | 9   |
+Object        Touched by                                                               Rows
+`mb`, pid     arrivals append a content; a time-out asks for its patterns              1-4
+`q`, pid      signals handled on arrival read, others write, and so does their         6, 7
+              handling; what waits until all that has arrived is handled reads
+`life`, pid   its death writes; link, register, and signals it would answer read       9, 12, 17
+`trap`, pid   `trap_exit` writes; handling an exit signal, a linked death read         7, 8
+`link`, `mon` whatever makes, breaks or reports that one link or monitor writes        9
+`alias`       whatever activates it, deactivates it or uses it writes                  9
+`name`        register, unregister, the holder's death write; lookups, failures read   10, 13, 14
+`named`, pid  whoever gives or takes the name of that process writes, spawn reads      13
+`tab`         whole-table operations read or write; key operations peek, or bump       11, 16
+`row`         one key of one table; equal puts commute, a failed insert_new reads      15
+`tabname`     what a table is found by                                                 16
+`way`         whoever sends a signal on that way between two processes (cluster)       5
+`timer`       arming, firing, cancelling, reading that timer, its target's death       18, 19
+`clock`       whatever a deadline can order, if the program has exact timers           19, 20
+`lives`       births and deaths bump, `processes()` reads                              17
+`state`, pid  `process_info` reads; everything at that process bumps                   9
 
 What is not in the table (`log`, `choose`, references, sends to different processes) never clashes
 (row 22). A killing signal is special: its handling depends on *every* event of its victim (row 6),

@@ -438,4 +438,3 @@ _OF_EFFECT: dict[int, Any] = {
     codes.READ: _of_timer, codes.WORK: _clock, codes.TABLE: _table, codes.HIBERNATE: _hibernate,
     codes.PROCESSES: _processes, codes.ENTER: _enter, codes.END: _end,
 }  # fmt: skip
-

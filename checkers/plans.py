@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from checkers.dependency import READ, clash
-from checkers.recorder import Actor, Event, Identities, Message, Recorder
+from checkers.events import Actor, Event, Identities, Message
+from checkers.recorder import Recorder
 from simkernel.kernel.patterns import takes
 from simkernel.kernel.process import AT_REST
 from simkernel.terms import Pid

@@ -13,18 +13,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from checkers.classes import Classes
+from checkers.events import Actor, Identities, Message
 from checkers.footprints import Widen
 from checkers.plans import Explored, Plan, arrangements, plans
-from checkers.recorder import Actor, Identities, Message, Recorder, Watched
+from checkers.recorder import Recorder, Watched
 from simkernel.kernel.machine import Machine, Transition
 
 
 class Reduction:
     """One search. `ends()` runs machines to their ends and yields there."""
 
-    def __init__(
-        self, make: Callable[[], Watched], *, by_message: bool, depth_max: int = 100_000
-    ):
+    def __init__(self, make: Callable[[], Watched], *, by_message: bool, depth_max: int = 100_000):
         self.make = make
         self.by_message = by_message
         self.depth_max = depth_max

@@ -1,8 +1,8 @@
 """The strategies, behind one interface: each makes runs of a spec and says what they amount to.
 
     search = strategy("rf", plan)
-    for m, ended in search.ends(limit):
-        ...judge `m`, which stands at the end of a run; `search.settings()` replays that run...
+    for run, ended in search.ends(limit):
+        ...judge `run`, which stands at its end; `search.settings()` replays it...
     search.cut, search.exhaustive, search.notes()
 
 `limit(share)` gives the reason to stop, or "": it is asked between runs, with the share of the
@@ -17,13 +17,16 @@ from typing import Any, Protocol
 
 from checkers.delays import Delays
 from checkers.dfs import Dfs
+from checkers.judged import Judged
+from checkers.linearizable import sequential_order
+from checkers.monitor import Consistent
 from checkers.recorder import Watched
 from checkers.reduction import Reduction
-from simkernel.errors import UnknownStrategy
+from simkernel.errors import UnknownStrategy, UsageError
 from simkernel.kernel import driver
 from simkernel.kernel.machine import Machine, Transition
 from simkernel.settings import Settings
-from simkernel.spec import Spec, run
+from simkernel.spec import Spec, chooser_of
 
 STEP_MS = (0.0, 10.0)
 ANY_TIME = "any"
@@ -46,7 +49,10 @@ class Plan:
     runs: int = 1_000
     effects: int = 100_000
     seed: int = 0
-    history: Callable[[Machine], bytes] = lambda m: b""
+
+    def judged(self, settings: Settings, **options: Any) -> Judged:
+        """Make a run."""
+        return Judged(self.spec, self.parameters, settings, **options)
 
     def any_time(self) -> Settings:
         """Give the settings of a run in which steps take any time."""
@@ -67,7 +73,7 @@ class Search(Protocol):
     exhaustive: bool  # whether it has seen every run once it was not cut
     cut: str
 
-    def ends(self, limit: Limit) -> Iterator[tuple[Machine, str]]: ...
+    def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]: ...
     def settings(self) -> Settings: ...
     def notes(self) -> list[str]: ...
 
@@ -102,29 +108,29 @@ class Walks(_Search):
         super().__init__(plan)
         self._settings = Settings()
 
-    def ends(self, limit: Limit) -> Iterator[tuple[Machine, str]]:
+    def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
         """Make `plan.runs` runs, each with the next seed."""
         for number in range(self.plan.runs):
             self.cut = limit(1.0)
             if self.cut:
                 return
-            m, ended = self._walk(number)
+            self._settings = self._drawn(number)
+            walk = self.plan.judged(self._settings)
+            ended = walk.run(chooser_of(self._settings), self.plan.effects)
             self.runs += 1
-            self.transitions += m.count
-            yield m, ended
+            self.transitions += walk.m.count
+            yield walk, ended
+            walk.m.close()
         self.cut = f"the budget of {self.plan.runs} runs is spent"
 
-    def _walk(self, number: int) -> tuple[Machine, str]:
+    def _drawn(self, number: int) -> Settings:
         plan = self.plan
         step = (0.0, 0.0) if number == 0 else STEP_MS
         latency = step if plan.network == "cluster" else (0.0, 0.0)
-        self._settings = Settings(
+        return Settings(
             network=plan.network, seed=plan.seed + number, step_ms=step, latency_ms=latency,
             picker="walk", effects_max=plan.effects,
         )  # fmt: skip
-        m = plan.spec.machine(plan.parameters, self._settings)
-        m.checking = True
-        return m, run(m, self._settings)
 
     def settings(self) -> Settings:
         """Replay the last run."""
@@ -137,21 +143,24 @@ class Depth(_Search):
     name = "dfs"
     exhaustive = True
 
-    def ends(self, limit: Limit) -> Iterator[tuple[Machine, str]]:
+    def __init__(self, plan: Plan, share: float = 1.0):
+        super().__init__(plan)
+        self.share = share
+
+    def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
         """Visit every situation once."""
         plan = self.plan
-        m = plan.spec.machine(plan.parameters, plan.any_time(), snapshots=True)
-        m.checking = True
-        self._dfs = search = Dfs(m, depth_max=plan.effects, history=lambda: plan.history(m))
+        run = plan.judged(plan.any_time(), snapshots=True)
+        self._dfs = search = Dfs(run, depth_max=plan.effects, history=run.history)
 
         def cut() -> bool:
             self.transitions, self.situations = search.transitions, len(search.seen)
-            self.cut = limit(1.0)
+            self.cut = limit(self.share)
             return bool(self.cut)
 
         for _ in search.leaves(cut):
             self.runs = search.runs
-            yield m, driver.ended(m)
+            yield run, run.ended()
         self.transitions, self.situations = search.transitions, len(search.seen)
         if search.cut:
             self.cut = self.cut or f"a run is longer than {plan.effects} transitions"
@@ -171,18 +180,26 @@ class ByClasses(_Search):
     def __init__(self, plan: Plan, *, by_message: bool, share: float = 1.0):
         super().__init__(plan)
         self.name = "rf" if by_message else "dpor"
+        asked = of_situations(plan.spec)
+        if asked:
+            raise UsageError(
+                f"{self.name} makes one run of a class, and the property {asked!r} looks at "
+                "situations, in which runs of one class differ",
+                where="--strategy",
+                hint="Use --strategy dfs, walk or delay.",
+            )
         self.share = share
         self.reduction = Reduction(
             self._machine, by_message=by_message, depth_max=min(plan.effects, RUN_MAX)
         )
 
     def _machine(self) -> Watched:
-        plan = self.plan
-        m = plan.spec.machine(plan.parameters, plan.any_time(), kind=Watched)
+        self._run = self.plan.judged(self.plan.any_time(), kind=Watched)
+        m = self._run.m
         assert isinstance(m, Watched)
         return m
 
-    def ends(self, limit: Limit) -> Iterator[tuple[Machine, str]]:
+    def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
         """Make one run of every class."""
 
         def cut() -> bool:
@@ -190,9 +207,9 @@ class ByClasses(_Search):
             return bool(self.cut)
 
         search = self.reduction
-        for m in search.ends(cut):
+        for _ in search.ends(cut):
             self._count()
-            yield m, driver.BUDGET if search.cut else driver.ended(m)
+            yield self._run, driver.BUDGET if search.cut else self._run.ended()
         self._count()
         if search.cut:
             self.cut = self.cut or (
@@ -208,7 +225,8 @@ class ByClasses(_Search):
         """Replay the run that stands at its end now."""
         recorder = self.reduction.recorder
         assert recorder is not None
-        picks = deviations(self._machine(), recorder.path)
+        fresh = self.plan.judged(self.plan.any_time()).m
+        picks = deviations(fresh, recorder.path)
         return replace(self.plan.any_time(), picks=picks)
 
     def notes(self) -> list[str]:
@@ -218,8 +236,7 @@ class ByClasses(_Search):
         if self.name != "rf" or not boxes:
             return []
         return [
-            f"{', '.join(boxes)}: the mailbox is seen by more than receives; every order of its "
-            "arrivals is a class, as with dpor"
+            f"{', '.join(boxes)}: more than receives see the mailbox: its order counts, as in dpor"
         ]
 
 
@@ -228,12 +245,10 @@ class Hunt(_Search):
 
     name = "delay"
 
-    def ends(self, limit: Limit) -> Iterator[tuple[Machine, str]]:
+    def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
         """Make the schedules with the fewest delays, `plan.runs` of them."""
         plan = self.plan
-        self.delays = search = Delays(
-            lambda: plan.spec.machine(plan.parameters, plan.any_time()), depth_max=plan.effects
-        )
+        self.delays = search = Delays(lambda: plan.judged(plan.any_time()), depth_max=plan.effects)
 
         def cut() -> bool:
             self.cut = limit(1.0)
@@ -241,9 +256,9 @@ class Hunt(_Search):
                 self.cut = f"the budget of {plan.runs} runs is spent"
             return bool(self.cut)
 
-        for m, ended in search.ends(cut):
+        for run, ended in search.ends(cut):
             self.runs, self.transitions = search.runs, search.transitions
-            yield m, ended
+            yield run, ended
         if not self.cut:
             self.cut = "every schedule was made, but delay-bounded search only hunts"
 
@@ -257,39 +272,44 @@ class Hunt(_Search):
 
 
 class Auto(_Search):
-    """Search the classes for half of the budget; if they are too many, hunt with the rest."""
+    """Search exhaustively for half of the budget; if it is too much, hunt with the rest."""
 
     name = "auto"
     exhaustive = True
 
     def __init__(self, plan: Plan):
         super().__init__(plan)
-        self._classes = ByClasses(plan, by_message=True, share=0.5)
-        self._now: Search = self._classes
+        asked = of_situations(plan.spec)
+        self._why = "one run of every class is enough"
+        if asked:
+            self._why = f"the property {asked!r} looks at situations"
+        self._first: Depth | ByClasses = (
+            Depth(plan, share=0.5) if asked else ByClasses(plan, by_message=True, share=0.5)
+        )
+        self._now: Search = self._first
         self._notes: list[str] = []
 
-    def ends(self, limit: Limit) -> Iterator[tuple[Machine, str]]:
-        """Make runs of classes, then perhaps random ones."""
+    def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
+        """Make every run that is needed, then perhaps random ones."""
         yield from self._part(limit, 0, 0)
-        classes = self._classes
-        if not classes.cut:
-            self._notes.append("auto picked rf: it made one run of every class, and was done")
+        first = self._first
+        self.situations = first.situations
+        picked = f"auto picked {first.name}, because {self._why}"
+        if not first.cut:
+            self._notes.append(picked)
             return
         self.exhaustive = False
-        self._notes.append(
-            f"auto picked rf, which made {classes.runs} runs, each of another class, until "
-            f"{classes.cut}; then walk"
-        )
-        before = classes.runs, classes.transitions
+        self._notes.append(f"{picked}: {first.runs} runs until {first.cut}; then walk")
+        before = first.runs, first.transitions
         self._now = Walks(self.plan)
         self.time = f"any, then {self._now.time}"
         yield from self._part(limit, *before)
         self.cut = self._now.cut
 
-    def _part(self, limit: Limit, runs: int, transitions: int) -> Iterator[tuple[Machine, str]]:
-        for m, ended in self._now.ends(limit):
+    def _part(self, limit: Limit, runs: int, transitions: int) -> Iterator[tuple[Judged, str]]:
+        for run, ended in self._now.ends(limit):
             self.runs, self.transitions = runs + self._now.runs, transitions + self._now.transitions
-            yield m, ended
+            yield run, ended
         self.blocked = self._now.blocked
 
     def settings(self) -> Settings:
@@ -298,7 +318,19 @@ class Auto(_Search):
 
     def notes(self) -> list[str]:
         """Say what was picked, and why."""
-        return [*self._notes, *self._classes.notes()]
+        return [*self._notes, *self._first.notes()]
+
+
+def of_situations(spec: Spec) -> str:
+    """Give the first property that one run of a class does not decide, or "".
+
+    The order of each client's calls is the same in all runs of a class; nothing else that a
+    property looks at along the way is.
+    """
+    for name, what in spec.properties.items():
+        if not (isinstance(what, Consistent) and what.order is sequential_order):
+            return name
+    return ""
 
 
 STRATEGIES: dict[str, Callable[[Plan], Search]] = {

@@ -19,6 +19,14 @@ _ENVELOPES = (
     (re.compile(r"\('\$gen_cast', (.*)\)"), "cast"),
     (re.compile(r"\(\('(?:alias|monitor)', #ref<[^>]*>\), (.*)\)"), "reply"),
 )
+_RUNS = (
+    (re.compile(r"simkernel\.spec\._call\(&([^,]*), (.*)\)"), "{0}{1}"),
+    (re.compile(r"simkernel\.otp\.gen_server\.Server\(<class ([^>]*)>, (.*)\)"), "GenServer {0}"),
+    (
+        re.compile(r"simkernel\.otp\.statem_engine\.StateMachine\(<class ([^>]*)>, (.*)\)"),
+        "GenStateMachine {0}",
+    ),
+)
 _CALL_TYPE = re.compile(r"\('call', \((<[^>]*>), ")
 
 # Events that only keep the books: shown when everything is asked for.
@@ -86,11 +94,20 @@ def _end(e: Event) -> str:
     return "■ ends" if e["reason"] == "'normal'" else f"✖ ends with {e['reason']}"
 
 
-def _message(text: str) -> str:
+def _message(message: Any) -> str:
     """Shorten what a call, a cast and a reply are sent in."""
+    text = str(message)  # numbers, None and booleans are themselves in JSON
     for pattern, short in _ENVELOPES:
         if found := pattern.fullmatch(text):
             return f"{short} {found[1]}"
+    return text
+
+
+def _run(text: str) -> str:
+    """Name what a process runs as its author does: main, or a class and its behaviour."""
+    for pattern, short in _RUNS:
+        if found := pattern.fullmatch(text):
+            return short.format(*found.groups())
     return text
 
 
@@ -118,7 +135,7 @@ def _note(e: Event) -> str:
 
 
 _WORDS: dict[str, Any] = {
-    "start": lambda e: f"○ starts {e['run']}",
+    "start": lambda e: f"○ starts {_run(e['run'])}",
     "send": lambda e: f"→ {e['to']}  {_message(e['m'])}",
     "send_name": lambda e: f"→ {e['to']}  {_message(e['m'])}",
     "cast_name": lambda e: f"→ {e['to']}  {_message(e['m'])}",
@@ -137,7 +154,9 @@ _WORDS: dict[str, Any] = {
     "cancel": lambda e: f"⧗ cancels timer {e['ref']}",
     "handle": _handle,
     "arrive": lambda e: f"▹ {e['s']} of {e['from']} arrives",
-    "spawn": lambda e: f"+ spawns {e['child']} {e['run']}" + (", linked" if e["linked"] else ""),
+    "spawn": lambda e: (
+        f"+ spawns {e['child']} {_run(e['run'])}" + (", linked" if e["linked"] else "")
+    ),
     "end": _end,
     "rest": lambda e: "■ main returns; it stays at rest",
     "exit": lambda e: f"→ {e['to']}  exit({e['reason']})",

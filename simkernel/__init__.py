@@ -21,6 +21,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 _NAMES = {
+    "checkers.linearizable": "Model",
+    "checkers.ltl": "always eventually following leads_to never until",
+    "checkers.monitor": "linearizable sequentially_consistent sometimes",
+    "checkers.world": "World",
     "simkernel.errors": "ArgumentError ErlangError Exit Throw",
     "simkernel.terms": "Map Pid Raised Ref Stack",
     "simkernel.kernel.effects": (
@@ -60,6 +64,17 @@ _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names
 __all__ = list(_MODULE_OF | _MODULES)
 
 if TYPE_CHECKING:
+    from checkers.linearizable import Model as Model
+    from checkers.ltl import always as always
+    from checkers.ltl import eventually as eventually
+    from checkers.ltl import following as following
+    from checkers.ltl import leads_to as leads_to
+    from checkers.ltl import never as never
+    from checkers.ltl import until as until
+    from checkers.monitor import linearizable as linearizable
+    from checkers.monitor import sequentially_consistent as sequentially_consistent
+    from checkers.monitor import sometimes as sometimes
+    from checkers.world import World as World
     from simkernel.errors import ArgumentError as ArgumentError
     from simkernel.errors import ErlangError as ErlangError
     from simkernel.errors import Exit as Exit

@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from simkernel.choice import Chooser, First, Recorded, Walk
 from simkernel.errors import ForgottenAwait, SpecError, UnknownParameter
@@ -28,7 +29,8 @@ class Spec:
     """A system to run: its root function, its parameters and the bounds it asks for.
 
     `horizon_ms` ends a run at that virtual time, `settle` lets timers go on after main has
-    returned, `expect` names built-in findings that the spec means to show.
+    returned, `expect` names built-in findings that the spec means to show, `properties` are what
+    has to hold besides, by name.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Spec:
     horizon_ms: int | None = None
     settle: bool = False
     expect: tuple[str, ...] = ()
+    properties: Mapping[str, Any] = field(default_factory=dict)
 
     def arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Give all parameters, those given replacing the defaults."""
@@ -85,8 +88,16 @@ async def _call(main: Callable[..., Any], arguments: tuple[tuple[str, Any], ...]
     return await main(**dict(arguments))
 
 
+# Beside the functions, not on them: what is on a function crosses to the process that runs it.
+_DECLARED: WeakKeyDictionary[Callable[..., Any], dict[str, Any]] = WeakKeyDictionary()
+
+
 def spec(
-    *, horizon_ms: int | None = None, settle: bool = False, expect: tuple[str, ...] = ()
+    *,
+    horizon_ms: int | None = None,
+    settle: bool = False,
+    expect: tuple[str, ...] = (),
+    properties: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare what a `main` needs beyond its parameters.
 
@@ -95,8 +106,11 @@ def spec(
     """
 
     def declare(main: Callable[..., Any]) -> Callable[..., Any]:
-        declared = {"horizon_ms": horizon_ms, "settle": settle, "expect": expect}
-        main.__spec__ = declared  # type: ignore[attr-defined]
+        declared = {
+            "horizon_ms": horizon_ms, "settle": settle, "expect": expect,
+            "properties": dict(properties or {}),
+        }  # fmt: skip
+        _DECLARED[main] = declared
         return main
 
     return declare
@@ -116,7 +130,7 @@ def of(main: Callable[..., Any], name: str = "", path: str = "") -> Spec:
                 hint="Give every parameter of main a default value.",
             )
         parameters[parameter.name] = parameter.default
-    return Spec(name, main, parameters, path, **getattr(main, "__spec__", {}))
+    return Spec(name, main, parameters, path, **_DECLARED.get(main, {}))
 
 
 @dataclass(frozen=True)

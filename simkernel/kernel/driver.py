@@ -20,6 +20,7 @@ QUIET = "nothing is left to happen"
 RETURNED = "main has returned"
 HORIZON = "the horizon was reached"
 BUDGET = "the effect budget was hit"
+FAILED = "a property failed"
 
 
 def drive(m: Machine, chooser: Chooser, budget: int) -> str:

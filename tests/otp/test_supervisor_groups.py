@@ -93,6 +93,7 @@ def moved(strategy: str, *children: Any) -> Any:
     return *result.returned, lines[lines.index("crash") + 1 :]
 
 
+@pytest.mark.rule("16.45")
 def test_one_for_all_stops_all_others_in_reverse_and_starts_all_in_order() -> None:
     children = [child(name, Trapper) for name in "abc"]
     changed, _, lines = moved("one_for_all", *children)
@@ -102,6 +103,7 @@ def test_one_for_all_stops_all_others_in_reverse_and_starts_all_in_order() -> No
     ]  # fmt: skip
 
 
+@pytest.mark.rule("16.46")
 def test_rest_for_one_leaves_those_before_alone() -> None:
     children = [child(name, Trapper) for name in "abc"]
     changed, _, lines = moved("rest_for_one", *children)
@@ -109,11 +111,13 @@ def test_rest_for_one_leaves_those_before_alone() -> None:
     assert [line[:2] for line in lines] == [("down", "b"), ("down", "c"), ("up", "b"), ("up", "c")]
 
 
+@pytest.mark.rule("16.48")
 def test_a_group_restart_drops_temporary_children() -> None:
     children = [child("a"), child("b"), child("c", restart="temporary")]
     assert moved("one_for_all", *children)[1] == ["a", "b"]
 
 
+@pytest.mark.rule("16.49")
 def test_a_group_restart_revives_a_transient_child_that_had_ended() -> None:
     async def main() -> Any:
         sup = await supervised(
@@ -127,6 +131,7 @@ def test_a_group_restart_revives_a_transient_child_that_had_ended() -> None:
     assert run(main) == (True, True)
 
 
+@pytest.mark.rule("16.50")
 @pytest.mark.parametrize("strategy", ["one_for_all", "rest_for_one"])
 def test_a_group_restart_that_fails_is_tried_again(strategy: str) -> None:
     async def main() -> Any:
@@ -144,6 +149,7 @@ def test_a_group_restart_that_fails_is_tried_again(strategy: str) -> None:
     assert ups == (["a", "b", "a", "b", "a", "b"] if strategy == "one_for_all" else ["a", "b", "b"])
 
 
+@pytest.mark.rule("16.51")
 @pytest.mark.parametrize(
     ("auto_shutdown", "ends", "reason"),
     [
@@ -170,6 +176,7 @@ def test_the_end_of_significant_children_shuts_the_supervisor_down(
     assert run(main) == reason
 
 
+@pytest.mark.rule("16.52")
 def test_a_significant_child_that_is_terminated_by_hand_shuts_nothing_down() -> None:
     async def main() -> Any:
         significant = {"restart": "transient", "significant": True}
@@ -178,3 +185,33 @@ def test_a_significant_child_that_is_terminated_by_hand_shuts_nothing_down() -> 
         return await alive(sup)
 
     assert run(main) is True
+
+
+@pytest.mark.rule("16.52")
+def test_a_significant_child_that_is_restarted_shuts_nothing_down() -> None:
+    async def main() -> Any:
+        significant = {"restart": "transient", "significant": True}
+        sup = await supervised(child("a", **significant), auto_shutdown="any_significant")
+        before = await whereis("a")
+        await crash("a")
+        await receive(after=1)
+        return await alive(sup), await whereis("a") not in (None, before)
+
+    assert run(main) == (True, True)
+
+
+@pytest.mark.rule("16.47")
+@pytest.mark.parametrize("strategy", ["one_for_all", "rest_for_one"])
+def test_a_group_restart_counts_once(strategy: str) -> None:
+    async def main() -> Any:
+        process_flag("trap_exit", True)
+        flags = {"strategy": strategy, "max_restarts": 2}
+        sup = await supervised(*(child(name) for name in "abc"), **flags)
+        seen = []
+        for _ in range(3):
+            await crash("a")
+            await receive(("EXIT", sup, ANY), after=1)
+            seen.append(await alive(sup))
+        return seen
+
+    assert run(main) == [True, True, False]
