@@ -438,9 +438,8 @@ class Recorder:
         p = m.processes.get(step.who)
         for thing, mode in self._found:
             kind = thing[0]
-            if kind == "life" and mode == WRITE and thing[1] not in self.spawned:
-                if thing[1] in m.processes:
-                    self.spawned[thing[1]] = at
+            if kind == "life" and mode == WRITE and thing[1] in m.processes:
+                self.spawned.setdefault(thing[1], at)
             elif kind == "timer" and thing[1] in m.timers and thing[1] not in self.armed:
                 self.armed[thing[1]] = at
             elif kind == "trap" and mode == WRITE and p is not None and p.trap_exit:
