@@ -173,7 +173,19 @@ def _races(run: Explored, place: int, event: Event) -> Iterator[Plan]:
             receive = event.receive
             if looks or (receive is not None and receive.timed):
                 keep = _handled(run, keep, event.actor[1])
+            if event.base & ~keep or (receive is not None and _asleep(run, keep, event)):
+                continue
         yield Plan(run, keep, event.actor)
+
+
+def _asleep(run: Explored, keep: int, event: Event) -> bool:
+    """Tell whether a receive would find neither its message nor its deadline passed."""
+    receive = event.receive
+    assert receive is not None
+    if not run.clocked or receive.got is None or keep >> receive.got.came & 1:
+        return False
+    passed = run.previous(("wait", receive.pid), keep)
+    return not receive.polls and passed <= run.previous(event.actor, keep)
 
 
 def _unhindered(run: Explored, keep: int, actor: Actor, place: int) -> int:
@@ -185,9 +197,12 @@ def _unhindered(run: Explored, keep: int, actor: Actor, place: int) -> int:
 
 def _handled(run: Explored, keep: int, pid: Pid) -> int:
     """Leave out the signals to `pid` that have arrived and are not handled."""
-    for came in run.pending.get(pid, ()):
-        if keep >> came & 1 and not keep >> run.handled.get(came, len(run.events)) & 1:
-            keep &= ~run.after(came)
+    pending, before = run.pending.get(pid, ()), -1
+    while keep != before:  # what goes may take the handling of another along
+        before = keep
+        for came in pending:
+            if keep >> came & 1 and not keep >> run.handled.get(came, len(run.events)) & 1:
+                keep &= ~run.after(came)
     return keep
 
 

@@ -313,13 +313,13 @@ class Recorder:
         want = p.want
         timed = want.after is not None and (p.expired or not self.clocked)
         if step.kind == "timeout":
-            return Taken(pid, want.patterns, timed, None)
+            return Taken(pid, want.patterns, timed, want.after == 0, None)
         message = self.boxes[pid][p.match]
         if self.relaxed(pid) or not timed:
             causes.append(message.came)
         if message.readable != message.came:
             causes.append(message.readable)
-        return Taken(pid, want.patterns, timed, message)
+        return Taken(pid, want.patterns, timed, want.after == 0, message)
 
     def _box_before(self, kind: str, who: Any) -> tuple[Process, int, int] | None:
         """Keep what tells, after the event, whether a process's own act changed its mailbox."""
