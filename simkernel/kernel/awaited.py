@@ -92,6 +92,7 @@ class Awaited(Generic[T]):
     # What only a receive has.
     idle = False
     patterns: Any = None
+    plain = False
     why: Any = None
 
     def __await__(self) -> Generator[Any, Any, T]:

@@ -169,18 +169,15 @@ def send(dest: Any, message: Any) -> Awaited[Any]:
     process = ctx.process
     if process is None or ctx.unawaited is not None:
         process = running("send()")
-    # Inlined from freeze() and Given(): benchmarks/bench_messages.py. The effect has the shape of
+    # Inlined from freeze() and Given(): benchmarks/bench_machine.py. The effect has the shape of
     # the signal that it will be.
     kind = type(dest)
-    if kind is Pid:
-        alias = None
-    elif kind is Ref:
-        alias = dest
-    else:
+    if kind is not Pid and kind is not Ref:
         name = _name_or_destination(dest)
         return expect(Operation("send", (codes.SEND_NAME, name, freeze(message))))
     process.sent = serial = process.sent + 1
     frozen = message if type(message) in ATOMIC else freeze(message)
+    alias = None if kind is Pid else dest
     ctx.outbox.append((_SEND, process.pid, serial, frozen, alias, dest))
     given: Given[Any] = Given()
     given.value = message

@@ -1,8 +1,8 @@
-"""The loop of a plain simulation, inlined: what `Machine.burst` does, for the commonest case.
+"""The loop of a simulation, inlined: what `Machine.burst` does, for the commonest case.
 
 The commonest case is a process that waits for any message and has exactly one. Everything else goes
-through the machine. Measured by benchmarks/bench_messages.py: 2.6 times the loop without it.
-`tests/kernel/test_driver.py` holds both loops to the same runs.
+through the machine. Measured by benchmarks/bench_machine.py. The two loops are held to the same
+runs, event by event, by `tests/kernel/test_laws.py` and `tests/reference/test_loops.py`.
 """
 
 from __future__ import annotations
@@ -19,54 +19,55 @@ from simkernel.kernel.steps import settle, stopped
 from simkernel.terms import Frozen, thaw
 
 _SEND, _MESSAGE = codes.SEND, codes.S_MESSAGE
+Signal = tuple[Any, ...]
 
 
 def simulate(m: Machine, random: Callable[[], float], budget: int) -> bool:
     """Run bursts while anything is active; False when the budget of transitions was hit."""
-    context.careful = False
+    # A run with a tape cannot be made again to find the line of a mistake: it is noted at once.
+    context.careful = m.tape is not None
     context.machine = m
+    active, spare = m.active, m.spare
     try:
-        while m.active:
-            if m.count >= budget:
-                return False
-            _bursts(m, random, 1_000)
-        return True
+        while m.count < budget:
+            size = len(active)
+            if not size:
+                return True
+            p = active[0] if size == 1 else active[int(random() * size)]
+            if type(p) is Process and p.status == WAITING and p.mailbox is None:
+                arrived = p.arrived
+                if arrived is not None and len(arrived) == 1 and p.want.plain:
+                    signal = arrived[0]
+                    if signal[0] == _MESSAGE and signal[4] is None:
+                        arrived.clear()
+                        p.arrived = None
+                        spare.append(arrived)
+                        _serve(m, p, signal, random, budget)
+                        continue
+            m.burst(p, random)
+        return not active
     finally:
         context.careful = True
         context.process = None
 
 
-def _bursts(m: Machine, random: Callable[[], float], most: int) -> None:
-    """Run so many bursts, unless nothing is left before that."""
-    active, processes, spare, ctx = m.active, m.processes, m.spare, context
+def _serve(
+    m: Machine, p: Process, signal: Signal, random: Callable[[], float], budget: int
+) -> None:
+    """Let `p` handle and take a message; go on with whoever is then the only one active.
+
+    That is so when a step left one message, for a process that waits for any: it is handed over
+    without a queue between.
+    """
+    active, processes, tape, ctx = m.active, m.processes, m.tape, context
     outbox: list[Any] = []
     ctx.outbox = outbox
-    count = 0
-    for _ in range(most):
-        size = len(active)
-        if size < 2:
-            if not size:
-                break
-            p = active[0]
-        else:
-            p = active[int(random() * size)]
-        signal = arrived = None
-        if type(p) is Process and p.status == WAITING and p.mailbox is None:
-            arrived, want = p.arrived, p.want
-            kind = type(want)
-            if arrived is not None and (kind is Receive or kind is Rest) and want.plain:
-                signal = arrived.popleft()
-                if arrived or signal[0] != _MESSAGE or signal[4] is not None:
-                    arrived.appendleft(signal)
-                    signal = None
-        if signal is None or arrived is None:
-            m.burst(p, random)
-            ctx.outbox = outbox
-            continue
-        # Handle and take in one.
-        p.arrived = None
-        spare.append(arrived)
+    while True:
         message = signal[3]
+        if tape is not None:
+            tape(("handle", p.pid, signal))
+            tape(("take", p.pid, message))
+        m.count += 2
         ctx.process = p
         try:
             want = p.body.send(message if type(message) is not Frozen else thaw(message))
@@ -76,32 +77,48 @@ def _bursts(m: Machine, random: Callable[[], float], most: int) -> None:
         if ctx.unawaited is not None:
             forgotten()
         kind = type(want)
-        if (kind is Receive or kind is Rest) and want.after is None and p.notes is None:
-            p.want = want
-            left = _sends(processes, active, spare, outbox)
-            count += 2 + left
-            if left == len(outbox):
-                outbox.clear()
-                if p.arrived is None:
-                    m.deactivate(p)
-                continue
-            p.effects, p.cursor, p.status = outbox, left, BUSY
-        else:
-            count += 2
+        if (kind is not Receive and kind is not Rest) or want.after is not None or p.notes:
             settle(m, p, want, outbox)
-        outbox = []
+            m.burst_effects(p, random)
+            return
+        p.want = want
+        if len(outbox) != 1 or len(active) != 1 or m.count + 1 >= budget:
+            break
+        signal = outbox[0]
+        target = processes.get(signal[5]) if signal[0] == _SEND else None
+        if (
+            target is None
+            or signal[4] is not None
+            or target.status != WAITING
+            or target.mailbox is not None
+            or target.arrived is not None
+            or not target.want.plain
+        ):
+            break
+        if tape is not None:
+            tape(("send", p.pid, *signal[1:]))
+        m.count += 1
+        outbox.clear()
+        active[0], p.slot, target.slot = target, -1, 0
+        p = target
+    left = _sends(m, p, outbox)
+    if left < len(outbox):
+        p.effects, p.cursor, p.status = outbox, left, BUSY
         m.burst_effects(p, random)
-        ctx.outbox = outbox
-    m.count += count
+    elif p.arrived is None:
+        m.deactivate(p)
 
 
-def _sends(processes: Any, active: list[Any], spare: list[Any], outbox: list[Any]) -> int:
+def _sends(m: Machine, p: Process, outbox: list[Any]) -> int:
     """Let the sends to pids at the head of `outbox` leave; gives how many there were."""
+    active, processes, spare, tape = m.active, m.processes, m.spare, m.tape
     left = 0
     for effect in outbox:
         if effect[0] != _SEND or effect[4] is not None:
             break
         left += 1
+        if tape is not None:
+            tape(("send", p.pid, *effect[1:]))
         target = processes.get(effect[5])
         if target is None:
             continue
@@ -112,4 +129,5 @@ def _sends(processes: Any, active: list[Any], spare: list[Any], outbox: list[Any
         if target.slot < 0:
             target.slot = len(active)
             active.append(target)
+    m.count += left
     return left
