@@ -59,7 +59,8 @@ def _serve(
     That is so when a step left one message, for a process that waits for any: it is handed over
     without a queue between.
     """
-    active, processes, tape, ctx = m.active, m.processes, m.tape, context
+    active, processes, ctx = m.active, m.processes, context
+    tape = m.tape and m.tape.__call__  # a bound method is called faster than an object
     outbox: list[Any] = []
     ctx.outbox = outbox
     while True:
