@@ -25,6 +25,7 @@ from simkernel.kernel.awaited import (
 )
 from simkernel.kernel.patterns import NOTHING
 from simkernel.terms import ArgumentError, Duration, Instant, Map, Pid, Ref, freeze, thaw
+from simkernel.values import child_of, ref_of
 
 MS = 1_000  # microseconds in a millisecond: the machine counts in microseconds
 
@@ -285,8 +286,8 @@ def spawn_monitor(function: Callable[..., Any], *args: Any) -> tuple[Pid, Ref]:
 
 def _spawn(function: Callable[..., Any], args: Any, link: bool, ref: Ref | None) -> Pid:
     process = running("spawn()")
-    process.created += 1
-    pid = process.pid.child(process.created)
+    process.created = created = process.created + 1
+    pid = child_of(process.pid, created)
     origin = (freeze(function, "function"), freeze(args, "arguments"))
     context.outbox.append((codes.SPAWN, pid, origin, link, ref))
     return pid
@@ -485,8 +486,8 @@ def _operation(name: str, *effect: Any) -> Awaited[Any]:
 
 
 def _new_ref(process: Any) -> Ref:
-    process.made += 1
-    return Ref(process.pid.path, process.made)
+    process.made = made = process.made + 1
+    return ref_of(process.pid, made)
 
 
 def _machine() -> Any:

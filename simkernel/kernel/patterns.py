@@ -172,12 +172,20 @@ def takes(patterns: tuple[Any, ...], message: Any) -> bool:
     if not patterns:
         return True
     message = thaw(message)
-    return any(_bind(pattern, message, {}) for pattern in patterns)
+    for pattern in patterns:
+        if _bind(pattern, message, {}):
+            return True
+    return False
 
 
 def taken(patterns: tuple[Any, ...], message: Any) -> Any:
     """Give what the receive gives for a message that it takes."""
     message = thaw(message)
+    for pattern in patterns:
+        if _captures(pattern):
+            break
+    else:
+        return message
     for clause, pattern in enumerate(patterns):
         found: dict[str, Any] = {}
         if _bind(pattern, message, found):

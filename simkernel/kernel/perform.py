@@ -14,7 +14,7 @@ from simkernel.kernel.ends import end
 from simkernel.kernel.exits import DELIVERED, DIES, exit_outcome
 from simkernel.kernel.information import information
 from simkernel.kernel.mailbox import append, drop_monitor
-from simkernel.kernel.process import Process, Timer
+from simkernel.kernel.process import NO_REF, Process, Timer
 from simkernel.terms import ArgumentError, ErlangError, Pid, Ref, freeze, thaw
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ WAITS = Waits()
 def send(m: Machine, p: Process, e: Effect) -> None:
     """Send to a pid, or to the owner of an alias; the effect is the signal."""
     dest = e[5]
-    m.deliver(p.pid, dest if e[4] is None else Pid(dest.owner), e)
+    m.deliver(p.pid, dest if e[4] is None else dest.home, e)
 
 
 def exit(m: Machine, p: Process, e: Effect) -> None:
@@ -284,7 +284,7 @@ def read(m: Machine, p: Process, e: Effect) -> Any:
 
 def work(m: Machine, p: Process, e: Effect) -> Any:
     """Be busy until a timer of one's own says that it is done."""
-    timer = Timer(Ref(p.pid.path, 0), "done", None, None, p)
+    timer = Timer(NO_REF, "done", None, None, p)
     p.timer = timer
     m.arm(timer, e[1], e[2], False)
     return WAITS

@@ -26,6 +26,10 @@ class Body(Protocol):
     def close(self) -> None: ...
 
 
+# What the clock has to bring about for one process has no reference of its own.
+NO_REF = Ref((), 0)
+
+
 class Timer:
     """Something that the clock has to bring about: a message, a timeout, the end of work."""
 

@@ -15,7 +15,7 @@ from simkernel.kernel.effects import Again
 from simkernel.kernel.ends import close, end, tell
 from simkernel.kernel.patterns import TIMEOUT, taken, takes
 from simkernel.kernel.perform import PERFORM, WAITS
-from simkernel.kernel.process import BUSY, WAITING, Process, Timer
+from simkernel.kernel.process import BUSY, NO_REF, WAITING, Process, Timer
 from simkernel.terms import ErlangError, Ref, freeze, reason_of, stack_of, thaw
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def settle(m: Machine, p: Process, want: Any, outbox: list[Any]) -> None:
     kind = type(want)
     if kind is tuple:
         outbox.append(want)
-    elif isinstance(want, Receive):
+    elif kind is Receive or kind is Rest or isinstance(want, Receive):
         p.want = want
         if kind is Rest and p.inputs is not None:
             rebase(m, p, p.origin, freeze(p.body.save(), "state"))
@@ -234,7 +234,7 @@ def hold(m: Machine, p: Process) -> None:
         p.pace = total // len(p.effects)
     if p.pace:
         p.held = True
-        p.timer = Timer(Ref(p.pid.path, 0), "hold", None, None, p)
+        p.timer = Timer(NO_REF, "hold", None, None, p)
         m.arm(p.timer, p.pace, p.pace, False)
 
 
@@ -302,7 +302,7 @@ def last(m: Machine, p: Process, code: int, effect: tuple[Any, ...]) -> None:
     if code == codes.END:
         end(m, p, effect[1], killed=False)
     elif code == codes.ENTER:
-        p.timer = Timer(Ref(p.pid.path, 0), "expire", None, None, p)
+        p.timer = Timer(NO_REF, "expire", None, None, p)
         wait(m, p)
         m.arm(p.timer, effect[1] * 1000, effect[1] * 1000, False)
     elif code == codes.HIBERNATE:
