@@ -14,7 +14,10 @@ from typing import Any
 from simkernel.kernel import codes
 from simkernel.kernel.awaited import Receive, Rest, context, forgotten
 from simkernel.kernel.machine import Machine
-from simkernel.kernel.process import BUSY, WAITING, Process
+from simkernel.kernel.mailbox import append
+from simkernel.kernel.patterns import taken, takes
+from simkernel.kernel.process import BUSY, EXITING, WAITING, Process
+from simkernel.kernel.signals import HANDLERS, admits
 from simkernel.kernel.steps import settle, stopped
 from simkernel.terms import Frozen, thaw
 
@@ -27,28 +30,56 @@ def simulate(m: Machine, random: Callable[[], float], budget: int) -> bool:
     # A run with a tape cannot be made again to find the line of a mistake: it is noted at once.
     context.careful = m.tape is not None
     context.machine = m
-    active, spare = m.active, m.spare
+    active = m.active
     try:
         while m.count < budget:
             size = len(active)
             if not size:
                 return True
             p = active[0] if size == 1 else active[int(random() * size)]
-            if type(p) is Process and p.status == WAITING and p.mailbox is None:
-                arrived = p.arrived
-                if arrived is not None and len(arrived) == 1 and p.want.plain:
-                    signal = arrived[0]
-                    if signal[0] == _MESSAGE and signal[4] is None:
-                        arrived.clear()
-                        p.arrived = None
-                        spare.append(arrived)
-                        _serve(m, p, signal, random, budget)
-                        continue
-            m.burst(p, random)
+            if type(p) is not Process or p.status != WAITING or p.mailbox is not None:
+                m.burst(p, random)
+            elif p.arrived is not None and p.want.takes_at_once:
+                signal = _last_message(m, p)
+                if signal is None:
+                    m.burst(p, random)
+                else:
+                    _serve(m, p, signal, random, budget)
+            else:
+                m.burst(p, random)
         return not active
     finally:
         context.careful = True
         context.process = None
+
+
+def _last_message(m: Machine, p: Process) -> Signal | None:
+    """Handle what has arrived; give its last message if that is the one which is then taken.
+
+    It need not go through the mailbox, which is empty. Whatever else there is to do, a burst does.
+    """
+    tape, spare = m.tape, m.spare
+    while (arrived := p.arrived) is not None and p.status != EXITING:
+        signal: Signal = arrived.popleft()
+        if not arrived:
+            p.arrived = None
+            spare.append(arrived)
+        if tape is not None:
+            tape(("handle", p.pid, signal))
+        m.count += 1
+        if signal[0] != _MESSAGE:
+            HANDLERS[signal[0]](m, p, signal)
+        elif signal[4] is None or admits(m, p, signal[4]):
+            content = signal[3]
+            if p.arrived is None and p.mailbox is None and p.status == WAITING:
+                patterns = p.want.patterns
+                if patterns == () or takes(patterns, content):
+                    return signal
+                p.mailbox = spare.pop() if spare else deque()
+                p.mailbox.append(content)
+            else:
+                append(m, p, content)
+    return None
 
 
 def _serve(
@@ -66,12 +97,17 @@ def _serve(
     while True:
         message = signal[3]
         if tape is not None:
-            tape(("handle", p.pid, signal))
             tape(("take", p.pid, message))
-        m.count += 2
+        value = message if type(message) is not Frozen else thaw(message)
+        if not p.want.plain:
+            if p.timer is not None:
+                m.disarm(p.timer)
+            p.expired = False
+            if p.want.patterns:
+                value = taken(p.want.patterns, message)
         ctx.process = p
         try:
-            want = p.body.send(message if type(message) is not Frozen else thaw(message))
+            want = p.body.send(value)
         except BaseException as stop:
             p.want = None
             want = stopped(m, p, stop)
@@ -79,10 +115,12 @@ def _serve(
             forgotten()
         kind = type(want)
         if (kind is not Receive and kind is not Rest) or want.after is not None or p.notes:
+            m.count += 1
             settle(m, p, want, outbox)
             m.burst_effects(p, random)
             return
         p.want = want
+        m.count += 1
         if len(outbox) != 1 or len(active) != 1 or m.count + 1 >= budget:
             break
         signal = outbox[0]
@@ -98,7 +136,8 @@ def _serve(
             break
         if tape is not None:
             tape(("send", p.pid, *signal[1:]))
-        m.count += 1
+            tape(("handle", target.pid, signal))
+        m.count += 2
         outbox.clear()
         active[0], p.slot, target.slot = target, -1, 0
         p = target
@@ -115,12 +154,13 @@ def _sends(m: Machine, p: Process, outbox: list[Any]) -> int:
     active, processes, spare, tape = m.active, m.processes, m.spare, m.tape
     left = 0
     for effect in outbox:
-        if effect[0] != _SEND or effect[4] is not None:
+        if effect[0] != _SEND:
             break
         left += 1
         if tape is not None:
             tape(("send", p.pid, *effect[1:]))
-        target = processes.get(effect[5])
+        dest = effect[5]
+        target = processes.get(dest if effect[4] is None else dest.home)
         if target is None:
             continue
         queue = target.arrived

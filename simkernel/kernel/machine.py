@@ -462,7 +462,7 @@ class Machine:
     def burst_effects(self, p: Process, random: Callable[[], float]) -> None:
         """Let the effects of a process leave in a row."""
         count = 0
-        quiet = self.tape is None and not self.slow
+        tape, slow = self.tape, self.slow
         # Bounded, so that a process that polls by operations lets the others have their turn.
         while (effects := p.effects) is not None and not p.held and count < 1000:
             effect = effects[p.cursor]
@@ -472,9 +472,11 @@ class Machine:
                 self.handle(p)
             elif code == codes.CHOOSE or code == codes.EARLIER:
                 self._burst_choice(p, random)
-            elif quiet and code < codes.FIRST_OPERATION and p.notes is None:
+            elif code < codes.FIRST_OPERATION and p.notes is None and not slow:
                 # Inlined from leave(): benchmarks/bench_machine.py.
                 p.cursor += 1
+                if tape is not None:
+                    tape((codes.EFFECTS[code], p.pid, *effect[1:]))
                 PERFORM[code](self, p, effect)
                 if p.effects is effects and p.cursor == len(effects):
                     wait(self, p)
