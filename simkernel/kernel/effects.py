@@ -185,6 +185,14 @@ def send(dest: Any, message: Any) -> Awaited[Any]:
     return given
 
 
+def post(dest: Pid | Ref, message: Any) -> None:
+    """Send to a pid or an alias; unlike `send` it gives nothing, which is cheaper."""
+    process = running("send()")
+    process.sent = serial = process.sent + 1
+    alias = None if type(dest) is Pid else dest
+    context.outbox.append((_SEND, process.pid, serial, freeze(message), alias, dest))
+
+
 def cast_name(name: str, message: Any) -> None:
     """Send `message` to whoever holds `name` when this happens; to nobody it is lost.
 

@@ -22,7 +22,7 @@ from simkernel.kernel.mailbox import ANSWERED, refuse
 from simkernel.kernel.perform import PERFORM
 from simkernel.kernel.process import AT_REST, BUSY, DEAD, EXITING, NEW, WAITING, Process, Timer
 from simkernel.kernel.signals import HANDLERS
-from simkernel.kernel.steps import FOREVER, answer, leave, resume, start, take, time_out, wait
+from simkernel.kernel.steps import FOREVER, answer, enter, leave, resume, start, take, time_out, wait
 from simkernel.kernel.tables import Tables
 from simkernel.terms import Frozen, Pid, Ref, freeze, thaw
 
@@ -283,7 +283,12 @@ class Machine:
         if self.cluster and sender != dest:
             travel(self, sender, dest, signal)
             return
-        self.into(dest, signal)
+        target = self.processes.get(dest)
+        if target is None or target.arrived is None or target.slot < 0:
+            self.into(dest, signal)
+        else:  # inlined from into()
+            target.arrived.append(signal)
+            target.cache = None
 
     def into(self, dest: Pid, signal: tuple[Any, ...]) -> None:
         """Put a signal into the queue of arrivals, or answer it if there is nobody."""
@@ -480,10 +485,16 @@ class Machine:
                 PERFORM[code](self, p, effect)
                 if p.effects is effects and p.cursor == len(effects):
                     wait(self, p)
+            elif code == codes.ENTER and tape is None and not slow:
+                enter(self, p, effect[1])
             else:
                 leave(self, p)
         self.count += count
-        self.refresh(p)
+        if p.status == WAITING and p.match < 0 and p.arrived is None and not p.expired:
+            if p.slot >= 0:
+                self.deactivate(p)
+        else:
+            self.refresh(p)
 
     def _burst_choice(self, p: Process, random: Callable[[], float]) -> None:
         options: list[Transition] = []

@@ -37,7 +37,7 @@ def drop_monitor(m: Machine, p: Process, ref: Any) -> bool:
     target = found[0]
     if p.aliases and p.aliases.get(ref) in ("demonitor", "reply_demonitor"):
         del p.aliases[ref]
-    if target is not None and target != p.pid:
+    if target is not None and target.path != p.pid.path:
         m.deliver(p.pid, target, (codes.S_DEMONITOR, p.pid, ref))
     return True
 

@@ -254,6 +254,13 @@ def wait(m: Machine, p: Process) -> None:
             return
 
 
+def enter(m: Machine, p: Process, ms: int) -> None:
+    """Enter a receive with a time limit."""
+    timer = p.timer = Timer(NO_REF, "expire", None, None, p)
+    wait(m, p)
+    m.clock.arm(timer, ms * 1000, ms * 1000, False)
+
+
 def publish(m: Machine, p: Process) -> None:
     """Give out the notes that ride on what happens now."""
     notes = p.notes
@@ -302,9 +309,7 @@ def last(m: Machine, p: Process, code: int, effect: tuple[Any, ...]) -> None:
     if code == codes.END:
         end(m, p, effect[1], killed=False)
     elif code == codes.ENTER:
-        p.timer = Timer(NO_REF, "expire", None, None, p)
-        wait(m, p)
-        m.arm(p.timer, effect[1] * 1000, effect[1] * 1000, False)
+        enter(m, p, effect[1])
     elif code == codes.HIBERNATE:
         close(m, p)
         p.want = Hibernated(effect[1])
