@@ -293,11 +293,14 @@ def spawn_monitor(function: Callable[..., Any], *args: Any) -> tuple[Pid, Ref]:
 
 
 def _spawn(function: Callable[..., Any], args: Any, link: bool, ref: Ref | None) -> Pid:
-    process = running("spawn()")
+    ctx = context
+    process = ctx.process
+    if process is None or ctx.unawaited is not None:
+        process = running("spawn()")
     process.created = created = process.created + 1
     pid = child_of(process.pid, created)
     origin = (freeze(function, "function"), freeze(args, "arguments"))
-    context.outbox.append((codes.SPAWN, pid, origin, link, ref))
+    ctx.outbox.append((codes.SPAWN, pid, origin, link, ref))
     return pid
 
 

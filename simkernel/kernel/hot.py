@@ -13,12 +13,13 @@ from typing import Any
 
 from simkernel.kernel import codes
 from simkernel.kernel.awaited import Receive, Rest, context, forgotten
+from simkernel.kernel.ends import end
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.mailbox import append
 from simkernel.kernel.patterns import taken, takes
-from simkernel.kernel.process import BUSY, EXITING, WAITING, Process
+from simkernel.kernel.process import BUSY, EXITING, NEW, WAITING, Process
 from simkernel.kernel.signals import HANDLERS, admits
-from simkernel.kernel.steps import settle, stopped
+from simkernel.kernel.steps import begin, settle, stopped
 from simkernel.terms import Frozen, thaw
 
 _SEND, _MESSAGE = codes.SEND, codes.S_MESSAGE
@@ -37,14 +38,18 @@ def simulate(m: Machine, random: Callable[[], float], budget: int) -> bool:
             if not size:
                 return True
             p = active[0] if size == 1 else active[int(random() * size)]
-            if type(p) is not Process or p.status != WAITING or p.mailbox is not None:
+            if type(p) is not Process or p.mailbox is not None:
                 m.burst(p, random)
-            elif p.arrived is not None and p.want.takes_at_once:
+            elif p.status == WAITING and p.arrived is not None and p.want.takes_at_once:
                 signal = _last_message(m, p)
                 if signal is None:
                     m.burst(p, random)
                 else:
-                    _serve(m, p, signal, random, budget)
+                    _serve(m, p, _taken(m, p, signal[3]), random, budget)
+            elif p.status == NEW and p.arrived is None:
+                if m.tape is not None:
+                    m.tape(("start", p.pid, p.origin))
+                _serve(m, p, None, random, budget)
             else:
                 m.burst(p, random)
         return not active
@@ -82,10 +87,26 @@ def _last_message(m: Machine, p: Process) -> Signal | None:
     return None
 
 
+def _taken(m: Machine, p: Process, message: Any) -> Any:
+    """Take a message out of the hand of `_last_message`; gives what the receive gives."""
+    if m.tape is not None:
+        m.tape(("take", p.pid, message))
+    if p.timer is not None:
+        m.disarm(p.timer)
+    p.expired = False
+    patterns = p.want.patterns
+    return taken(patterns, message) if patterns else thaw(message)
+
+
+def _is_alone(m: Machine, p: Process) -> bool:
+    """Tell whether `p` can end without a signal to anybody."""
+    return p is not m.root and not p.links and not p.watchers and p.arrived is None
+
+
 def _serve(
-    m: Machine, p: Process, signal: Signal, random: Callable[[], float], budget: int
+    m: Machine, p: Process, value: Any, random: Callable[[], float], budget: int
 ) -> None:
-    """Let `p` handle and take a message; go on with whoever is then the only one active.
+    """Let `p` take a step; go on with whoever is then the only one active.
 
     That is so when a step left one message, for a process that waits for any: it is handed over
     without a queue between.
@@ -95,19 +116,10 @@ def _serve(
     outbox: list[Any] = []
     ctx.outbox = outbox
     while True:
-        message = signal[3]
-        if tape is not None:
-            tape(("take", p.pid, message))
-        value = message if type(message) is not Frozen else thaw(message)
-        if not p.want.plain:
-            if p.timer is not None:
-                m.disarm(p.timer)
-            p.expired = False
-            if p.want.patterns:
-                value = taken(p.want.patterns, message)
         ctx.process = p
+        body = p.body
         try:
-            want = p.body.send(value)
+            want = body.send(value) if body is not None else begin(m, p)
         except BaseException as stop:
             p.want = None
             want = stopped(m, p, stop)
@@ -116,10 +128,16 @@ def _serve(
         kind = type(want)
         if (kind is not Receive and kind is not Rest) or want.after is not None or p.notes:
             m.count += 1
+            if not (outbox or p.notes) and kind is tuple and _is_alone(m, p):
+                m.count += 1
+                end(m, p, want[1], killed=False)
+                m.refresh(p)
+                return
             settle(m, p, want, outbox)
             m.burst_effects(p, random)
             return
         p.want = want
+        p.status = WAITING
         m.count += 1
         if len(outbox) != 1 or len(active) != 1 or m.count + 1 >= budget:
             break
@@ -141,6 +159,10 @@ def _serve(
         outbox.clear()
         active[0], p.slot, target.slot = target, -1, 0
         p = target
+        message = signal[3]
+        if tape is not None:
+            tape(("take", p.pid, message))
+        value = message if type(message) is not Frozen else thaw(message)
     left = _sends(m, p, outbox)
     if left < len(outbox):
         p.effects, p.cursor, p.status = outbox, left, BUSY

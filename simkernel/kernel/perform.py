@@ -97,7 +97,7 @@ def spawn(m: Machine, p: Process, e: Effect) -> None:
     """Create a process, with its link or its monitor from the first moment."""
     _, pid, origin, linked, ref = e
     head = p.name or p.pid
-    if p.lineage is None or p.lineage[0] != head:
+    if p.lineage is None or (p.lineage[0] is not head and p.lineage[0] != head):
         p.lineage = (head, *p.ancestors)
     child = m.create(pid, origin, p.lineage)
     if linked:

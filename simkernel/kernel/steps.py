@@ -6,6 +6,7 @@ its own; an operation, the entry to a wait or the end of the process is the last
 
 from __future__ import annotations
 
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from simkernel.errors import SimkernelError, StepTooLong, UsageError
@@ -16,7 +17,7 @@ from simkernel.kernel.ends import close, end, tell
 from simkernel.kernel.patterns import TIMEOUT, taken, takes
 from simkernel.kernel.perform import PERFORM, WAITS
 from simkernel.kernel.process import BUSY, NO_REF, WAITING, Process, Timer
-from simkernel.terms import ErlangError, Ref, freeze, reason_of, stack_of, thaw
+from simkernel.terms import ErlangError, Frozen, freeze, reason_of, stack_of, thaw
 
 if TYPE_CHECKING:
     from simkernel.kernel.machine import Machine
@@ -149,10 +150,15 @@ def begin(m: Machine, p: Process) -> Any:
     """Make the body and run it to its first wait."""
     function, args = p.origin
     try:
-        body = thaw(function)(*thaw(args))
+        if type(function) is Frozen or type(args) is Frozen:
+            function, args = thaw(function), thaw(args)
+        body = function(*args)
     except StopIteration as error:
         # Of a plain function it is an error like any other; of a coroutine it is the end.
         raise RuntimeError("StopIteration") from error
+    if type(body) is CoroutineType:
+        p.body = body
+        return body.send(None)
     if type(body) is Again:
         raise StopIteration(body)  # a plain function goes on as a coroutine does: see `stopped`
     if not hasattr(body, "send"):
