@@ -73,7 +73,7 @@ def monitor(m: Machine, p: Process, e: Effect) -> None:
 def unlink(m: Machine, p: Process, e: Effect) -> None:
     """Remove a link at once on this side, by signal on the other."""
     if p.links and e[1] in p.links:
-        del p.links[e[1]]
+        del p.own_links()[e[1]]
         m.deliver(p.pid, e[1], (codes.S_UNLINK, p.pid))
 
 
@@ -101,10 +101,10 @@ def spawn(m: Machine, p: Process, e: Effect) -> None:
         p.lineage = (head, *p.ancestors)
     child = m.create(pid, origin, p.lineage)
     if linked:
-        child.links = {p.pid: None}
-        if p.links is None:
-            p.links = {}
-        p.links[pid] = None
+        if p.kin is None:
+            p.kin = (p.pid,)
+        child.links = p.kin
+        p.own_links()[pid] = None
     if ref is not None:
         child.watchers = {ref: (p.pid, pid)}
         if p.monitors is None:
@@ -172,10 +172,9 @@ def link(m: Machine, p: Process, e: Effect) -> Any:
         return True
     if pid not in m.processes and not p.trap_exit:
         raise ErlangError("noproc")
-    if p.links is None:
-        p.links = {}
-    linked = pid in p.links
-    p.links[pid] = None
+    links = p.own_links()
+    linked = pid in links
+    links[pid] = None
     if pid in m.processes:
         if not linked:
             m.deliver(p.pid, pid, (codes.S_LINK, p.pid))

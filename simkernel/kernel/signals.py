@@ -44,7 +44,7 @@ def exit_signal(m: Machine, p: Process, signal: Signal) -> None:
         # A link that has gone in the meantime takes its exit signal along (rule 5.7).
         if not p.links or sender not in p.links:
             return
-        del p.links[sender]
+        del p.own_links()[sender]
     outcome, reason = exit_outcome(
         reason, linked=linked, to_itself=sender == p.pid, trapping=p.trap_exit
     )
@@ -56,15 +56,13 @@ def exit_signal(m: Machine, p: Process, signal: Signal) -> None:
 
 def link(m: Machine, p: Process, signal: Signal) -> None:
     """Complete a link on this side."""
-    if p.links is None:
-        p.links = {}
-    p.links[signal[1]] = None
+    p.own_links()[signal[1]] = None
 
 
 def unlink(m: Machine, p: Process, signal: Signal) -> None:
     """Remove a link on this side."""
     if p.links:
-        p.links.pop(signal[1], None)
+        p.own_links().pop(signal[1], None)
 
 
 def monitor(m: Machine, p: Process, signal: Signal) -> None:
