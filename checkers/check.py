@@ -8,6 +8,7 @@ from typing import Any
 
 from checkers.dfs import Dfs
 from checkers.findings import Finding, crashes_so_far, findings
+from checkers.shrink import smallest
 from checkers.verdict import Counterexample, Searched, Verdict
 from simkernel.errors import StepTooLong, UnknownStrategy, UsageError
 from simkernel.kernel import driver
@@ -88,7 +89,24 @@ def check(
     except StepTooLong as hung:
         state.cut = f"{hung.where}: a step ran on without ever waiting"
         state.hung = True
+    if state.best is not None:
+        state.best = _shrunk(spec, parameters, state.best, elapsed, budget)
     return _verdict(spec, strategy, network, state, situations)
+
+
+def _shrunk(
+    spec: Spec,
+    parameters: Mapping[str, Any],
+    best: Counterexample,
+    elapsed: Callable[[], float],
+    budget: Budget,
+) -> Counterexample:
+    """Shrink the counterexample, for as long as the search had and no longer."""
+    until = elapsed() + budget.seconds
+    try:
+        return smallest(spec, parameters, best, enough=lambda: elapsed() > until)
+    except KeyboardInterrupt:
+        return replace(best, parameters=dict(parameters))
 
 
 def _walks(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ KINDS = {
     "caller stuck": "a caller never gets its reply",
     "stuck": "a process waits for a message that nothing can send",
 }
+_WHO = re.compile(r"<root[^>]*>")
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,12 @@ class Finding:
 
     @property
     def identity(self) -> tuple[str, str]:
-        """What makes two findings the same in different runs."""
-        return self.kind, self.process
+        """What makes two findings the same in different runs: all but which process it was.
+
+        >>> Finding("crash", "<root.2>", "<root.2> ended with 'boom'").identity
+        ('crash', "<> ended with 'boom'")
+        """
+        return self.kind, _WHO.sub("<>", self.text)
 
 
 def findings(m: Machine, ended: str, expect: tuple[str, ...] = ()) -> list[Finding]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from checkers.findings import Finding
 from simkernel.settings import Settings
@@ -24,12 +26,19 @@ class Searched:
 
 @dataclass(frozen=True)
 class Counterexample:
-    """One run that shows a finding: its settings replay it."""
+    """One run that shows a finding: its settings replay it, with these parameters."""
 
     findings: tuple[Finding, ...]
     settings: Settings
     transitions: int
     ended: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    instead: str = ""  # what the default schedule has where the run leaves it last
+
+    @property
+    def deviations(self) -> int:
+        """At how many steps the run leaves the default schedule."""
+        return len(self.settings.picks)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ Traceback (most recent call last):
 AttributeError: simkernel has no 'recieve'; did you mean 'receive'?
 """
 
-import sys
+import sys as _sys
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ _NAMES = {
     "simkernel.kernel.machine": "Machine",
     "simkernel.otp.agent": "Agent",
     "simkernel.otp.dynamic_supervisor": "DynamicSupervisor",
+    "simkernel.otp.application": "Application",
     "simkernel.otp.gen_server": "Continue GenServer Hibernate Ignore NoReply Ok Reply Stop",
     "simkernel.otp.gen_statem": (
         "ChangeCallbackModule EventTimeout GenStateMachine GenericTimeout KeepState "
@@ -41,13 +42,18 @@ _NAMES = {
         "PushCallbackModule RepeatState RepeatStateAndData StateTimeout "
         "StopAndReply"
     ),
+    "simkernel.otp.registry": "Registry",
     "simkernel.otp.supervisor": "ChildSpec Supervisor",
     "simkernel.otp.task": "Task",
     "simkernel.otp.task_supervisor": "TaskSupervisor",
     "simkernel.spec": "simulate spec",
 }
 # Modules that are published whole: their functions read best behind a prefix, `ets.insert`.
-_MODULES = {"ets": "simkernel.kernel.ets"}
+_MODULES = {
+    "ets": "simkernel.kernel.ets",
+    "sys": "simkernel.otp.sys",
+    "timer": "simkernel.otp.timer",
+}
 
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 
@@ -108,7 +114,10 @@ if TYPE_CHECKING:
     from simkernel.kernel.patterns import pin as pin
     from simkernel.kernel.patterns import when as when
     from simkernel.kernel.patterns import where as where
+    from simkernel.otp import sys as sys
+    from simkernel.otp import timer as timer
     from simkernel.otp.agent import Agent as Agent
+    from simkernel.otp.application import Application as Application
     from simkernel.otp.dynamic_supervisor import DynamicSupervisor as DynamicSupervisor
     from simkernel.otp.gen_server import Continue as Continue
     from simkernel.otp.gen_server import GenServer as GenServer
@@ -133,6 +142,7 @@ if TYPE_CHECKING:
     from simkernel.otp.gen_statem import RepeatStateAndData as RepeatStateAndData
     from simkernel.otp.gen_statem import StateTimeout as StateTimeout
     from simkernel.otp.gen_statem import StopAndReply as StopAndReply
+    from simkernel.otp.registry import Registry as Registry
     from simkernel.otp.supervisor import ChildSpec as ChildSpec
     from simkernel.otp.supervisor import Supervisor as Supervisor
     from simkernel.otp.task import Task as Task
@@ -187,4 +197,4 @@ class _Facade(ModuleType):
         super().__setattr__(name, value)
 
 
-sys.modules[__name__].__class__ = _Facade
+_sys.modules[__name__].__class__ = _Facade

@@ -222,14 +222,19 @@ class Duration(_Time):
 class Stack(tuple[Frame, ...]):
     """Hold where an error was raised: frames (module, function, line), innermost first.
 
+    The first may be ("", what was wrong, 0), as the VM keeps an error's text with its first frame.
+
     >>> Stack([("bank", "withdraw", 12)])
     stack[bank.withdraw:12]
+    >>> Stack([("", "no such account", 0), ("bank", "withdraw", 12)])
+    stack[no such account; bank.withdraw:12]
     """
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return f"stack[{', '.join(f'{m}.{f}:{line}' for m, f, line in self)}]"
+        text = "".join(f"{f}; " for m, f, line in self if not m)
+        return f"stack[{text}{', '.join(f'{m}.{f}:{line}' for m, f, line in self if m)}]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from checkers.check import STRATEGIES, Budget, check
 from checkers.findings import findings
 from checkers.verdict import Counterexample, Verdict
 from reports.listing import listing
+from reports.race import race
 from simkernel.cli import exit_codes
 from simkernel.cli.options import (
     json_option,
@@ -101,7 +102,7 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
     report = _Report(options["as_json"])
     for (path, spec), parameters in zip(specs, given, strict=True):
         verdict = _check(spec, parameters, options)
-        report.add(path, spec, parameters, verdict)
+        report.add(path, spec, verdict)
         if verdict.searched.why_stopped == "interrupted":
             report.interrupted = True
             break
@@ -143,12 +144,12 @@ class _Report:
         self.verdicts: list[Verdict] = []
         self.interrupted = False
 
-    def add(self, path: str, spec: Spec, parameters: dict[str, Any], verdict: Verdict) -> None:
+    def add(self, path: str, spec: Spec, verdict: Verdict) -> None:
         """Keep a verdict; print it, and for a violation write and list its run."""
         self.verdicts.append(verdict)
         shown = None
         if verdict.counterexample is not None:
-            shown = _record(path, spec, parameters, verdict.counterexample)
+            shown = _record(path, spec, verdict.counterexample)
         if self.as_json:
             self.objects.append(_object(path, verdict, shown))
         else:
@@ -177,20 +178,18 @@ class _Report:
         return code
 
 
-def _record(
-    path: str, spec: Spec, parameters: dict[str, Any], example: Counterexample
-) -> dict[str, Any]:
+def _record(path: str, spec: Spec, example: Counterexample) -> dict[str, Any]:
     """Run the counterexample again, with a trace: what is shown has been replayed."""
     TRACES.mkdir(exist_ok=True)
     name = spec.name.replace(":", "-")
     source = source_hash(path.partition(":")[0])
     header = {
-        "spec": path, "parameters": parameters_text(parameters),
+        "spec": path, "parameters": parameters_text(example.parameters),
         "settings": example.settings.to_json(), "source": source,
     }  # fmt: skip
     file = TraceFile(TRACES / f"{name}.jsonl", header)
     keep = Recorder(keep=True)
-    m = spec.machine(parameters, example.settings, tape=_both(file.recorder, keep))
+    m = spec.machine(example.parameters, example.settings, tape=_both(file.recorder, keep))
     file.recorder.attach(m)
     keep.attach(m)
     with guards(), watchdog():
@@ -200,8 +199,11 @@ def _record(
     again = findings(m, ended, spec.expect)
     assert again == list(example.findings), "a counterexample did not come again"
     keep.flush()
-    blob = Blob(path, parameters_text(parameters), example.settings, source, digest)
-    return {"trace": str(file.path), "blob": blob.to_text(), "lines": keep.lines}
+    blob = Blob(path, parameters_text(example.parameters), example.settings, source, digest)
+    events = [json.loads(line) for line in keep.lines or ()]
+    picks = example.settings.picks
+    raced = race(events, picks[-1][0], example.instead) if picks and example.instead else ""
+    return {"trace": str(file.path), "blob": blob.to_text(), "events": events, "race": raced}
 
 
 def _both(first: Recorder, second: Recorder) -> Any:
@@ -221,8 +223,11 @@ def _lines(path: str, verdict: Verdict, shown: dict[str, Any] | None) -> Iterato
         return
     for finding in verdict.counterexample.findings:
         yield f"    {finding.kind}: {finding.text}"
+    yield f"    {_size(verdict.counterexample)}"
+    if shown["race"]:
+        yield f"    {shown['race']}"
     yield ""
-    events = [json.loads(line) for line in shown["lines"]]
+    events = shown["events"]
     rows = list(listing(events))
     yield from rows[:LISTED_MAX]
     if len(rows) > LISTED_MAX:
@@ -230,6 +235,15 @@ def _lines(path: str, verdict: Verdict, shown: dict[str, Any] | None) -> Iterato
     yield f"    replay  simkernel replay {shown['trace']}"
     yield f"    blob    {shown['blob']}"
     yield ""
+
+
+def _size(example: Counterexample) -> str:
+    """Say how large the shown run is, and with which parameters."""
+    given = ", ".join(f"{k}={v}" for k, v in parameters_text(example.parameters).items())
+    leaves = {0: "the default schedule", 1: "1 step away from the default schedule"}.get(
+        example.deviations, f"{example.deviations} steps away from the default schedule"
+    )
+    return f"shown with {given}: {leaves}" if given else f"shown: {leaves}"
 
 
 def _object(path: str, verdict: Verdict, shown: dict[str, Any] | None) -> dict[str, Any]:
@@ -253,6 +267,9 @@ def _object(path: str, verdict: Verdict, shown: dict[str, Any] | None) -> dict[s
             for f in verdict.counterexample.findings
         ]
         found["transitions"] = verdict.counterexample.transitions
+        found["deviations"] = verdict.counterexample.deviations
+        found["parameters"] = parameters_text(verdict.counterexample.parameters)
+        found["race"] = shown["race"]
         found["trace"] = shown["trace"]
         found["blob"] = shown["blob"]
         found["replay"] = f"simkernel replay {shown['trace']}"

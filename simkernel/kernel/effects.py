@@ -154,7 +154,8 @@ def note(kind: str, **fields: Any) -> None:
     ):
         if process.notes is None:
             process.notes = []
-        process.notes.append((len(context.outbox), kind, freeze(tuple(fields.items()))))
+        told = tuple((key, freeze(value)) for key, value in fields.items())
+        process.notes.append((len(context.outbox), kind, told))
 
 
 # --- Plain effects -------------------------------------------------------------------------------

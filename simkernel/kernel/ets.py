@@ -10,9 +10,11 @@ from typing import Any
 
 from simkernel.kernel import codes
 from simkernel.kernel.awaited import Awaited, Operation, expect, running
+from simkernel.kernel.patterns import ANY
+from simkernel.kernel.tables import Field
 from simkernel.terms import ArgumentError, Pid, Ref, freeze
 
-TYPES = ("set", "ordered_set")
+TYPES = ("set", "ordered_set", "bag", "duplicate_bag")
 ACCESS = ("private", "protected", "public")
 
 
@@ -40,7 +42,7 @@ def new(
 
 
 def insert(tab: Any, rows: Any) -> Awaited[bool]:
-    """Insert a tuple, or a list of tuples, replacing rows with the same key."""
+    """Insert a tuple, or a list of tuples; only bags keep other rows with the same key."""
     return _table("insert", tab, freeze(rows, "rows"))
 
 
@@ -52,6 +54,16 @@ def insert_new(tab: Any, rows: Any) -> Awaited[bool]:
 def lookup(tab: Any, key: Any) -> Awaited[list[Any]]:
     """Give the rows with `key`, as a list."""
     return _table("lookup", tab, freeze(key, "key"))
+
+
+def lookup_element(tab: Any, key: Any, position: int) -> Awaited[Any]:
+    """Give the field at `position` of the row with `key`; in a bag a list, of every row's."""
+    return _table("lookup_element", tab, freeze(key, "key"), position)
+
+
+def take(tab: Any, key: Any) -> Awaited[list[Any]]:
+    """Give the rows with `key` and delete them."""
+    return _table("take", tab, freeze(key, "key"))
 
 
 def member(tab: Any, key: Any) -> Awaited[bool]:
@@ -67,6 +79,52 @@ def delete(tab: Any, key: Any = _NO_KEY) -> Awaited[bool]:
     if key is _NO_KEY:
         return _table("delete", tab)
     return _table("delete_key", tab, freeze(key, "key"))
+
+
+def delete_object(tab: Any, row: Any) -> Awaited[bool]:
+    """Delete the rows that equal `row` in every field, strictly."""
+    return _table("delete_object", tab, freeze(row, "row"))
+
+
+def delete_all_objects(tab: Any) -> Awaited[bool]:
+    """Delete all rows and keep the table."""
+    return _table("delete_all_objects", tab)
+
+
+def match_delete(tab: Any, pattern: Any) -> Awaited[bool]:
+    """Delete the rows that `pattern` matches, a row in which ANY may stand in tuples."""
+    return _table("match_delete", tab, freeze(_fields(pattern), "pattern"))
+
+
+def _fields(pattern: Any) -> Any:
+    if pattern is ANY:
+        return Field.ANY
+    return tuple(map(_fields, pattern)) if type(pattern) is tuple else pattern
+
+
+def rename(tab: Any, name: str) -> Awaited[Any]:
+    """Give a table another name; gives what it is known by from then on."""
+    return _table("rename", tab, name)
+
+
+def first(tab: Any) -> Awaited[Any]:
+    """Give the first key, or "$end_of_table"."""
+    return _table("first", tab)
+
+
+def last(tab: Any) -> Awaited[Any]:
+    """Give the last key, which only an ordered_set has: elsewhere it is the first."""
+    return _table("last", tab)
+
+
+def next(tab: Any, key: Any) -> Awaited[Any]:
+    """Give the key after `key`, or "$end_of_table"."""
+    return _table("next_key", tab, freeze(key, "key"))
+
+
+def prev(tab: Any, key: Any) -> Awaited[Any]:
+    """Give the key before `key`, or "$end_of_table"; elsewhere than in an ordered_set the next."""
+    return _table("prev", tab, freeze(key, "key"))
 
 
 def give_away(tab: Any, pid: Pid, gift: Any) -> Awaited[bool]:
@@ -87,6 +145,11 @@ def info(tab: Any) -> Awaited[Any]:
 def update_counter(tab: Any, key: Any, update: Any, default: Any = None) -> Awaited[Any]:
     """Add to counters of a row in one event; gives the new value or values."""
     return _table("update_counter", tab, freeze(key, "key"), freeze(update), freeze(default))
+
+
+def update_element(tab: Any, key: Any, update: Any) -> Awaited[bool]:
+    """Set fields of a row, (position, value) or a list of them; False without such a row."""
+    return _table("update_element", tab, freeze(key, "key"), freeze(update, "update"))
 
 
 def _table(name: str, *args: Any) -> Awaited[Any]:

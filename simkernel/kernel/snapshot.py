@@ -63,7 +63,7 @@ def snapshot(m: Machine) -> Any:
         [(p, _kept(p)) for p in processes],
         list(m.processes),
         dict(m.names),
-        [(table, table.owner, dict(table.rows)) for table in m.tables.by_ref.values()],
+        [(t, t.owner, t.name, dict(t.rows)) for t in m.tables.by_ref.values()],
         [(timer, timer.due) for timer in timers],
         dict(m.timers),
         [(c, tuple(c.signals), c.due, c.timer) for c in m.channels.values()],
@@ -92,8 +92,9 @@ def restore(m: Machine, saved: Any) -> None:
     m.names = dict(names)
     m.tables.by_ref.clear()
     m.tables.by_name.clear()
-    for table, owner, rows in tables:
+    for table, owner, name, rows in tables:
         table.owner = owner
+        table.name = name
         table.rows = dict(rows)
         m.tables.add(table)
     m.timers = dict(by_ref)

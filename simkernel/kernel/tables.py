@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from simkernel.kernel import codes
-from simkernel.terms import ArgumentError, Pid, Ref, freeze, sort_key, strict_key, thaw
+from simkernel.terms import ArgumentError, Pid, Ref, equal, freeze, sort_key, strict_key, thaw
 
 if TYPE_CHECKING:
     from simkernel.kernel.machine import Machine
@@ -14,8 +16,18 @@ if TYPE_CHECKING:
 Row = tuple[Any, ...]
 
 
+BAGS = ("bag", "duplicate_bag")
+END = "$end_of_table"
+
+
+class Field(Enum):
+    """A field of a pattern that is no value: what ANY is once it is a term."""
+
+    ANY = "ANY"
+
+
 class Table:
-    """One table: rows by key, in the order of insertion."""
+    """One table: by key a row, or in a bag a tuple of rows, in the order of insertion."""
 
     __slots__ = ("access", "heir", "keypos", "kind", "name", "named", "owner", "ref", "rows")
 
@@ -28,7 +40,12 @@ class Table:
         self.named: bool = options["named"]
         self.heir: tuple[Pid, Any] | None = options["heir"]
         self.keypos: int = options["keypos"]
-        self.rows: dict[Any, Row] = {}
+        self.rows: dict[Any, Any] = {}
+
+    @property
+    def is_bag(self) -> bool:
+        """Keep several rows with one key."""
+        return self.kind in BAGS
 
     def key(self, key: Any) -> Any:
         """Give what rows are stored under: keys compare strictly, in an ordered_set by value."""
@@ -38,11 +55,35 @@ class Table:
         """Give the stored key of a row."""
         return self.key(row[self.keypos - 1])
 
+    def keys(self) -> list[Any]:
+        """Give the stored keys: by term order in an ordered_set, else in the order of insertion."""
+        return sorted(self.rows) if self.kind == "ordered_set" else list(self.rows)
+
+    def at(self, stored: Any) -> tuple[Row, ...]:
+        """Give the rows under a stored key."""
+        found = self.rows.get(stored)
+        if found is None:
+            return ()
+        return found if self.is_bag else (found,)
+
+    def keep(self, stored: Any, rows: tuple[Row, ...]) -> None:
+        """Let these be the rows under a stored key."""
+        if not rows:
+            self.rows.pop(stored, None)
+        else:
+            self.rows[stored] = rows if self.is_bag else rows[0]
+
+    def put(self, row: Row) -> None:
+        """Insert a row: beside the others with its key in a bag, else in the place of the other."""
+        stored, frozen = self.key_of(row), freeze(row)
+        there = self.at(stored) if self.is_bag else ()
+        if self.kind == "bag" and any(equal(frozen, other) for other in there):
+            return
+        self.keep(stored, (*there, frozen))
+
     def in_order(self) -> list[Row]:
-        """Give all rows: by term order in an ordered_set, else in the order of insertion."""
-        if self.kind == "ordered_set":
-            return [self.rows[key] for key in sorted(self.rows)]
-        return list(self.rows.values())
+        """Give all rows, key by key."""
+        return [row for key in self.keys() for row in self.at(key)]
 
 
 class Tables:
@@ -117,6 +158,10 @@ def _writable(m: Machine, p: Process, where: Any) -> Table:
     return table
 
 
+def _copies(rows: tuple[Row, ...]) -> Any:
+    return freeze([thaw(row) for row in rows])
+
+
 def _rows(table: Table, rows: Any) -> list[Row]:
     """Check the rows to insert; all or none of them go in."""
     rows = thaw(rows)
@@ -138,7 +183,7 @@ def insert(m: Machine, p: Process, where: Any, rows: Any) -> Any:
     """Insert a row or a list of rows."""
     table = _writable(m, p, where)
     for row in _rows(table, rows):
-        table.rows[table.key_of(row)] = freeze(row)
+        table.put(row)
     return True
 
 
@@ -154,8 +199,28 @@ def insert_new(m: Machine, p: Process, where: Any, rows: Any) -> Any:
 def lookup(m: Machine, p: Process, where: Any, key: Any) -> Any:
     """Give the rows of a key, as a list."""
     table = _readable(m, p, where)
-    row = table.rows.get(table.key(thaw(key)))
-    return freeze([] if row is None else [thaw(row)])
+    return _copies(table.at(table.key(thaw(key))))
+
+
+def lookup_element(m: Machine, p: Process, where: Any, key: Any, position: Any) -> Any:
+    """Give one field of the row of a key; in a bag a list, of every row's (rule 11.26)."""
+    table = _readable(m, p, where)
+    found = [thaw(row) for row in table.at(table.key(thaw(key)))]
+    if not found:
+        raise ArgumentError(f"no row has the key {thaw(key)!r}")
+    if type(position) is not int or not all(0 < position <= len(row) for row in found):
+        raise ArgumentError(f"a row of {len(found[0])} fields has none at position {position!r}")
+    fields = [row[position - 1] for row in found]
+    return freeze(fields if table.is_bag else fields[0])
+
+
+def take(m: Machine, p: Process, where: Any, key: Any) -> Any:
+    """Give the rows of a key and delete them."""
+    table = _writable(m, p, where)
+    stored = table.key(thaw(key))
+    found = table.at(stored)
+    table.keep(stored, ())
+    return _copies(found)
 
 
 def member(m: Machine, p: Process, where: Any, key: Any) -> Any:
@@ -175,6 +240,107 @@ def delete_key(m: Machine, p: Process, where: Any, key: Any) -> Any:
     table = _writable(m, p, where)
     table.rows.pop(table.key(thaw(key)), None)
     return True
+
+
+def delete_object(m: Machine, p: Process, where: Any, row: Any) -> Any:
+    """Delete the rows that equal `row` strictly in every field (rule 11.28)."""
+    table = _writable(m, p, where)
+    row = thaw(row)
+    if type(row) is not tuple:
+        raise ArgumentError(f"{row!r} is no row")
+    if len(row) >= table.keypos:
+        stored = table.key_of(row)
+        table.keep(stored, tuple(x for x in table.at(stored) if not equal(thaw(x), row)))
+    return True
+
+
+def delete_all_objects(m: Machine, p: Process, where: Any) -> Any:
+    """Delete all rows."""
+    _writable(m, p, where).rows.clear()
+    return True
+
+
+def match_delete(m: Machine, p: Process, where: Any, pattern: Any) -> Any:
+    """Delete the rows that a pattern matches, in one event (rule 11.29)."""
+    table = _writable(m, p, where)
+    pattern = thaw(pattern)
+    bound = type(pattern) is tuple and len(pattern) >= table.keypos
+    key = pattern[table.keypos - 1] if bound else Field.ANY
+    # With a key in the pattern there is no need to look at the other rows.
+    keys = [table.key(key)] if bound and not _has_wildcard(key) else table.keys()
+    for stored in keys:
+        table.keep(stored, tuple(x for x in table.at(stored) if not _matches(thaw(x), pattern)))
+    return True
+
+
+def _has_wildcard(pattern: Any) -> bool:
+    if type(pattern) is tuple:
+        return any(map(_has_wildcard, pattern))
+    return pattern is Field.ANY
+
+
+def _matches(value: Any, pattern: Any) -> bool:
+    if pattern is Field.ANY:
+        return True
+    if type(pattern) is tuple:
+        return (
+            type(value) is tuple
+            and len(value) == len(pattern)
+            and all(map(_matches, value, pattern))
+        )
+    return equal(value, pattern)
+
+
+def rename(m: Machine, p: Process, where: Any, name: Any) -> Any:
+    """Give a table another name; one that is known by it is found under the new one (11.32)."""
+    table = _writable(m, p, where)
+    if type(name) is not str:
+        raise ArgumentError(f"{name!r} is no name for a table")
+    if table.named:
+        if name in m.tables.by_name:
+            raise ArgumentError(f"a table named {name!r} exists already")
+        m.tables.by_name[name] = m.tables.by_name.pop(table.name)
+    table.name = name
+    return name if table.named else table.ref
+
+
+def first(m: Machine, p: Process, where: Any) -> Any:
+    """Give the first key."""
+    table = _readable(m, p, where)
+    return _key_at(table, table.keys(), 0)
+
+
+def last(m: Machine, p: Process, where: Any) -> Any:
+    """Give the last key of an ordered_set; in other tables the first (rule 11.31)."""
+    table = _readable(m, p, where)
+    keys = table.keys()
+    return _key_at(table, keys, len(keys) - 1 if table.kind == "ordered_set" else 0)
+
+
+def next_key(m: Machine, p: Process, where: Any, key: Any) -> Any:
+    """Give the key after `key`, which has to be there unless the table is an ordered_set."""
+    table = _readable(m, p, where)
+    keys, stored = table.keys(), table.key(thaw(key))
+    if table.kind == "ordered_set":
+        return _key_at(table, keys, bisect_right(keys, stored))
+    if stored not in table.rows:
+        raise ArgumentError(f"no row has the key {thaw(key)!r}")
+    return _key_at(table, keys, keys.index(stored) + 1)
+
+
+def prev(m: Machine, p: Process, where: Any, key: Any) -> Any:
+    """Give the key before `key` in an ordered_set; in other tables the next (rule 11.31)."""
+    table = _readable(m, p, where)
+    if table.kind != "ordered_set":
+        return next_key(m, p, where, key)
+    keys = table.keys()
+    return _key_at(table, keys, bisect_left(keys, table.key(thaw(key))) - 1)
+
+
+def _key_at(table: Table, keys: list[Any], at: int) -> Any:
+    if not 0 <= at < len(keys):
+        return END
+    return freeze(thaw(table.at(keys[at])[0])[table.keypos - 1])
 
 
 def give_away(m: Machine, p: Process, where: Any, pid: Any, gift: Any) -> Any:
@@ -201,7 +367,36 @@ def info(m: Machine, p: Process, where: Any) -> Any:
     except ArgumentError:
         return None
     heir = table.heir[0] if table.heir else None
-    return (table.owner, len(table.rows), table.kind, table.access, table.name, heir)
+    size = len(table.in_order()) if table.is_bag else len(table.rows)
+    return (table.owner, size, table.kind, table.access, table.name, heir)
+
+
+def _row_to_update(table: Table, stored: Any) -> Any:
+    if table.is_bag:
+        raise ArgumentError(f"a row of a {table.kind} cannot be updated")
+    return table.rows.get(stored)
+
+
+def update_element(m: Machine, p: Process, where: Any, key: Any, update: Any) -> Any:
+    """Set fields of a row, all or none; False where no row has the key (rule 11.30)."""
+    table = _writable(m, p, where)
+    stored, updates = table.key(thaw(key)), thaw(update)
+    row = _row_to_update(table, stored)
+    fields = None if row is None else list(thaw(row))
+    for one in updates if type(updates) is list else [updates]:
+        if type(one) is not tuple or len(one) != 2 or type(one[0]) is not int:
+            raise ArgumentError(f"{one!r} is no pair of a position and a value")
+        position, value = one
+        if position == table.keypos or position < 1:
+            raise ArgumentError(f"a field at position {position} cannot be set")
+        if fields is not None:
+            if position > len(fields):
+                raise ArgumentError(f"a row of {len(fields)} fields has none at {position}")
+            fields[position - 1] = value
+    if fields is None:
+        return False
+    table.rows[stored] = freeze(tuple(fields))
+    return True
 
 
 def update_counter(m: Machine, p: Process, where: Any, key: Any, update: Any, default: Any) -> Any:
@@ -209,7 +404,7 @@ def update_counter(m: Machine, p: Process, where: Any, key: Any, update: Any, de
     table = _writable(m, p, where)
     key, updates = thaw(key), thaw(update)
     stored = table.key(key)
-    row = table.rows.get(stored)
+    row = _row_to_update(table, stored)
     if row is None:
         if default is None:
             raise ArgumentError(f"no row has the key {key!r}")
@@ -252,7 +447,8 @@ def _count(table: Table, fields: list[Any], update: Any) -> int:
 OPERATIONS: dict[str, Any] = {
     operation.__name__: operation
     for operation in (
-        new, insert, insert_new, lookup, member, delete, delete_key, give_away, tab2list, info,
-        update_counter,
+        new, insert, insert_new, lookup, lookup_element, take, member, delete, delete_key,
+        delete_object, delete_all_objects, match_delete, rename, first, last, next_key, prev,
+        give_away, tab2list, info, update_counter, update_element,
     )
 }  # fmt: skip

@@ -325,7 +325,10 @@ class Server(gen.Behaviour):
         state = self.state
         machine = context.machine
         if machine is not None and machine.listening:
-            note("callback", module=self.module.cls, callback=callback.__name__, argument=args[0])
+            note(
+                "callback", module=self.module.cls, callback=callback.__name__, argument=args[0],
+                state=state,
+            )  # fmt: skip
         checking = machine is not None and machine.checking and not self.changes_in_place
         before = freeze(state, "state") if checking else None
         try:

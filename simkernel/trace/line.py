@@ -61,7 +61,6 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "rest": (),
     "end": ("reason", "killed"),
     "side": ("way",),
-    "note": ("kind", "fields"),
 }
 
 # The fields of each kind of signal, after its sender.
@@ -101,6 +100,9 @@ def text_of(event: Event, n: int, now_us: int) -> str:
         via = "" if alias is None else ',"alias":true'
         text = quoted(show(message))
         return f'{head}"p":"{pid}","to":"{dest}","id":{serial},"m":{text}{via}}}'
+    if kind == "note":
+        told = ",".join(f'"{key}":{_value(key, value)}' for key, value in event[3])
+        return f'{head}"p":"{event[1]}","kind":"{event[2]}","fields":{{{told}}}}}'
     fields = "".join(
         f',"{key}":{_value(key, value)}'
         for key, value in zip(FIELDS[kind], event[2:], strict=False)
@@ -186,6 +188,8 @@ def _value(key: str, value: Any) -> str:
         return quoted(f"{function_name(function)}{show(args)}")
     if kind is Pid or kind is Ref:
         return f'"{value}"'
+    if isinstance(value, type):
+        return f'"{value.__qualname__}"'
     return quoted(show(value))
 
 

@@ -44,7 +44,7 @@ def house(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "simkernel" / "__init__.py", tmp_path / "simkernel")
     for file in ("effects", "patterns", "machine", "ets"):
         (tmp_path / "simkernel" / "kernel" / f"{file}.py").touch()
-    for file in ("gen_server", "supervisor"):
+    for file in ("application", "gen_server", "registry", "supervisor", "sys", "timer"):
         (tmp_path / "simkernel" / "otp" / f"{file}.py").touch()
     return tmp_path
 

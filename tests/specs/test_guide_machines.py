@@ -66,7 +66,7 @@ def last_callback(name: str, verdict: Verdict) -> tuple[Any, Any, Any]:
 
     def listen(event: tuple[Any, ...]) -> None:
         if event[0] == "note" and event[2] == "callback":
-            notes.append(dict(thaw(event[3])))
+            notes.append({key: thaw(value) for key, value in event[3]})
 
     assert verdict.counterexample is not None
     settings = verdict.counterexample.settings
