@@ -56,7 +56,7 @@ def monitor(m: Machine, p: Process, e: Effect) -> None:
     pid, shown = target, target
     if type(target) is str:
         pid, shown = m.names.get(target), (target, NODE)
-    if pid == p.pid:
+    if pid is not None and pid.path == p.pid.path:
         return  # never fires, and its alias is not active either, as on the VM
     if alias is not None:
         _aliases(p)[ref] = alias
