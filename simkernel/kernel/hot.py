@@ -115,6 +115,7 @@ def _serve(
     tape = m.tape and m.tape.__call__  # a bound method is called faster than an object
     outbox: list[Any] = []
     ctx.outbox = outbox
+    sender: Process | None = None  # who handed `p` the message
     while True:
         ctx.process = p
         body = p.body
@@ -142,10 +143,13 @@ def _serve(
         if len(outbox) != 1 or len(active) != 1 or m.count + 1 >= budget:
             break
         signal = outbox[0]
-        target = processes.get(signal[5]) if signal[0] == _SEND else None
+        if signal[0] != _SEND or signal[4] is not None:
+            break
+        # Most often it is an answer: then nothing need be looked up.
+        answered = sender is not None and signal[5] is sender.pid
+        target = sender if answered else processes.get(signal[5])
         if (
             target is None
-            or signal[4] is not None
             or target.status != WAITING
             or target.mailbox is not None
             or target.arrived is not None
@@ -158,7 +162,7 @@ def _serve(
         m.count += 2
         outbox.clear()
         active[0], p.slot, target.slot = target, -1, 0
-        p = target
+        sender, p = p, target
         message = signal[3]
         if tape is not None:
             tape(("take", p.pid, message))

@@ -18,6 +18,7 @@ from simkernel.terms import Pid, Ref, show
 from simkernel.values import Path, dotted
 
 Event = tuple[Any, ...]
+_MESSAGE = codes.S_MESSAGE
 
 # The fields of each event after its name and process.
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -135,25 +136,28 @@ def texts_of(
     """
     lines: list[str] = []
     append = lines.append
+    stamped_us, stamp = -1, ""
     for event, now_us in zip(events, times, strict=True):
         kind = event[0]
-        if kind == "handle" and event[2][0] == codes.S_MESSAGE and type(event[2][1]) is Pid:
+        if now_us != stamped_us:
+            stamped_us, stamp = now_us, f',"t":{now_us},"e":'
+        if kind == "handle" and event[2][0] == _MESSAGE and type(event[2][1]) is Pid:
             _, pid, (_, sender, serial, *_) = event
             append(
-                f'{{"n":{n},"t":{now_us},"e":"handle","p":"{names[pid.path]}",'
+                f'{{"n":{n}{stamp}"handle","p":"{names[pid.path]}",'
                 f'"s":"message","from":"{names[sender.path]}","id":{serial}}}'
             )
         elif kind == "take":
             _, pid, message = event
             shown = strings[message] if type(message) is str else quoted(show(message))
             append(
-                f'{{"n":{n},"t":{now_us},"e":"take","p":"{names[pid.path]}","m":{shown}}}'
+                f'{{"n":{n}{stamp}"take","p":"{names[pid.path]}","m":{shown}}}'
             )
         elif kind == "send" and event[5] is None:
             _, pid, _, serial, message, _, dest = event
             shown = strings[message] if type(message) is str else quoted(show(message))
             append(
-                f'{{"n":{n},"t":{now_us},"e":"send","p":"{names[pid.path]}",'
+                f'{{"n":{n}{stamp}"send","p":"{names[pid.path]}",'
                 f'"to":"{names[dest.path]}","id":{serial},"m":{shown}}}'
             )
         else:
