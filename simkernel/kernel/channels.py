@@ -9,7 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from simkernel.kernel.process import NO_REF, Timer
-from simkernel.terms import Pid, Ref
+from simkernel.terms import Pid
 
 if TYPE_CHECKING:
     from simkernel.kernel.machine import Machine

@@ -344,7 +344,9 @@ def _start_timer(
     call: str,
     ref: Ref | None = None,
 ) -> Ref:
-    process = running(f"{call}()")
+    process = context.process
+    if process is None or context.unawaited is not None:
+        process = running(f"{call}()")
     if type(ms) is not int or (ms < 0 and abs is False):
         raise ArgumentError(f"{call}() takes ms as a whole number from 0 on, not {ms!r}")
     if type(dest) is not Pid and type(dest) is not str:

@@ -17,7 +17,7 @@ from simkernel.kernel.ends import end
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.mailbox import append
 from simkernel.kernel.patterns import taken, takes
-from simkernel.kernel.process import BUSY, EXITING, NEW, WAITING, Process
+from simkernel.kernel.process import BUSY, EXITING, NEW, WAITING, Process, Timer
 from simkernel.kernel.signals import HANDLERS, admits
 from simkernel.kernel.steps import begin, settle, stopped
 from simkernel.terms import Frozen, thaw
@@ -38,7 +38,10 @@ def simulate(m: Machine, random: Callable[[], float], budget: int) -> bool:
             if not size:
                 return True
             p = active[0] if size == 1 else active[int(random() * size)]
-            if type(p) is not Process or p.mailbox is not None:
+            if type(p) is Timer:
+                m.count += 1
+                m.come(p)
+            elif type(p) is not Process or p.mailbox is not None:
                 m.burst(p, random)
             elif p.status == WAITING and p.arrived is not None and p.want.takes_at_once:
                 signal = _last_message(m, p)
@@ -103,16 +106,16 @@ def _is_alone(m: Machine, p: Process) -> bool:
     return p is not m.root and not p.links and not p.watchers and p.arrived is None
 
 
-def _serve(
-    m: Machine, p: Process, value: Any, random: Callable[[], float], budget: int
-) -> None:
+def _serve(m: Machine, p: Process, value: Any, random: Callable[[], float], budget: int) -> None:
     """Let `p` take a step; go on with whoever is then the only one active.
 
     That is so when a step left one message, for a process that waits for any: it is handed over
     without a queue between.
     """
     active, processes, ctx = m.active, m.processes, context
-    tape = m.tape and m.tape.__call__  # a bound method is called faster than an object
+    tape: Any = m.tape
+    if tape is not None:
+        tape = tape.__call__  # a bound method is called faster than an object
     outbox: list[Any] = []
     ctx.outbox = outbox
     sender: Process | None = None  # who handed `p` the message
@@ -128,14 +131,7 @@ def _serve(
             forgotten()
         kind = type(want)
         if (kind is not Receive and kind is not Rest) or want.after is not None or p.notes:
-            m.count += 1
-            if not (outbox or p.notes) and kind is tuple and _is_alone(m, p):
-                m.count += 1
-                end(m, p, want[1], killed=False)
-                m.refresh(p)
-                return
-            settle(m, p, want, outbox)
-            m.burst_effects(p, random)
+            _finish(m, p, want, outbox, random)
             return
         p.want = want
         p.status = WAITING
@@ -143,18 +139,15 @@ def _serve(
         if len(outbox) != 1 or len(active) != 1 or m.count + 1 >= budget:
             break
         signal = outbox[0]
+        # Most often it is an answer: then nothing need be looked up.
+        target = sender
         if signal[0] != _SEND or signal[4] is not None:
             break
-        # Most often it is an answer: then nothing need be looked up.
-        answered = sender is not None and signal[5] is sender.pid
-        target = sender if answered else processes.get(signal[5])
-        if (
-            target is None
-            or target.status != WAITING
-            or target.mailbox is not None
-            or target.arrived is not None
-            or not target.want.plain
-        ):
+        if sender is None or signal[5] is not sender.pid:
+            target = processes.get(signal[5])
+        if target is None or target.status != WAITING or not target.want.plain:
+            break
+        if target.mailbox is not None or target.arrived is not None:
             break
         if tape is not None:
             tape(("send", p.pid, *signal[1:]))
@@ -167,6 +160,25 @@ def _serve(
         if tape is not None:
             tape(("take", p.pid, message))
         value = message if type(message) is not Frozen else thaw(message)
+    _leave(m, p, outbox, random)
+
+
+def _finish(
+    m: Machine, p: Process, want: Any, outbox: list[Any], random: Callable[[], float]
+) -> None:
+    """End a step in any other way than with the wait for a message."""
+    m.count += 1
+    if not (outbox or p.notes) and type(want) is tuple and _is_alone(m, p):
+        m.count += 1
+        end(m, p, want[1], killed=False)
+        m.refresh(p)
+    else:
+        settle(m, p, want, outbox)
+        m.burst_effects(p, random)
+
+
+def _leave(m: Machine, p: Process, outbox: list[Any], random: Callable[[], float]) -> None:
+    """Let the effects of a step leave, after which `p` waits for a message."""
     left = _sends(m, p, outbox)
     if left < len(outbox):
         p.effects, p.cursor, p.status = outbox, left, BUSY

@@ -127,7 +127,7 @@ def timer(m: Machine, p: Process, e: Effect) -> None:
         target.timers[ref] = timer
         target.cache = None
     m.timers[ref] = timer
-    m.arm(timer, ms * 1000, ms * 1000, since)
+    m.clock.arm(timer, ms * 1000, ms * 1000, since)
 
 
 def alias(m: Machine, p: Process, e: Effect) -> None:

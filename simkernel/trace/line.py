@@ -150,9 +150,7 @@ def texts_of(
         elif kind == "take":
             _, pid, message = event
             shown = strings[message] if type(message) is str else quoted(show(message))
-            append(
-                f'{{"n":{n}{stamp}"take","p":"{names[pid.path]}","m":{shown}}}'
-            )
+            append(f'{{"n":{n}{stamp}"take","p":"{names[pid.path]}","m":{shown}}}')
         elif kind == "send" and event[5] is None:
             _, pid, _, serial, message, _, dest = event
             shown = strings[message] if type(message) is str else quoted(show(message))
