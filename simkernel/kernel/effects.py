@@ -395,7 +395,7 @@ def receive(*patterns: Any, after: int | None = None, idle: bool = False) -> Awa
         if after is not None and (type(after) is not int or after < 0):
             raise ArgumentError(f"receive(after=...) takes ms from 0 on or None, not {after!r}")
         return expect(Receive(patterns, after, idle))
-    # Inlined from expect(), which is dear here: benchmarks/bench_messages.py.
+    # Inlined from expect(), which is dear here: benchmarks/bench_machine.py.
     ctx.unawaited = _RECEIVE_ANY
     if ctx.careful:
         frame = _getframe(1)
