@@ -6,20 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from checkers.dfs import Dfs
 from checkers.findings import KINDS
 from checkers.judged import Judged
 from checkers.monitor import Sometimes
 from checkers.shrink import smallest
+from checkers.strategies import Plan, Search
+from checkers.strategies import strategy as begin
 from checkers.verdict import Counterexample, Searched, Verdict
-from simkernel.errors import StepTooLong, UnknownStrategy, UsageError
+from simkernel.errors import StepTooLong, UsageError
 from simkernel.kernel import driver
 from simkernel.leftovers import globals_kept
 from simkernel.settings import Settings
-from simkernel.spec import Spec, chooser_of
-
-STRATEGIES = ("walk", "dfs")
-STEP_MS = (0.0, 10.0)
+from simkernel.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,6 @@ class Budget:
 @dataclass
 class _Progress:
     runs: int = 0
-    transitions: int = 0
     cut: str = ""
     budget_hits: int = 0
     clock_reads: frozenset[str] = frozenset()
@@ -44,7 +41,7 @@ class _Progress:
     hung: bool = False
     seconds: float = 0.0
 
-    def judge(self, run: Judged, ended: str, settings: Settings) -> None:
+    def judge(self, run: Judged, ended: str, settings: Callable[[], Settings]) -> None:
         """Note what a run that has ended shows; keep the shortest run with findings."""
         m = run.m
         self.runs += 1
@@ -55,7 +52,7 @@ class _Progress:
             return
         found = run.findings(ended)
         if found and (self.best is None or m.count < self.best.transitions):
-            self.best = Counterexample(tuple(found), settings, m.count, ended)
+            self.best = Counterexample(tuple(found), settings(), m.count, ended)
 
 
 def check(
@@ -74,29 +71,36 @@ def check(
     `elapsed` gives the seconds spent so far: real time is the caller's, not ours. It may raise
     KeyboardInterrupt at any time; what was found until then is kept in the verdict.
     """
-    if strategy not in STRATEGIES:
-        raise UnknownStrategy(strategy, known=STRATEGIES)
     _known_kinds(spec.expect)
     budget = budget or Budget()
-    search = _walks if strategy == "walk" else _dfs
+    search = begin(strategy, Plan(spec, parameters, network, budget.runs, budget.effects, seed))
     state = _Progress()
-    situations = None
 
-    def spent() -> float:
+    def limit(share: float) -> str:
         state.seconds = elapsed()
-        return state.seconds
+        progress(state.runs, search.transitions, state.best is not None)
+        if state.seconds > share * budget.seconds:
+            return f"the budget of {share * budget.seconds:g} s is spent"
+        if search.situations is not None and search.situations > budget.situations:
+            return f"the budget of {budget.situations} situations is spent"
+        return ""
 
     try:
         with globals_kept(spec.main):
-            situations = search(spec, parameters, network, budget, seed, spent, progress, state)
+            run = None
+            for run, ended in search.ends(limit):
+                state.judge(run, ended, search.settings)
+            if run is not None:  # what was reached on ways that led to what was known already
+                state.reached |= run.monitor.reached
     except KeyboardInterrupt:
         state.cut = "interrupted"
     except StepTooLong as hung:
         state.cut = f"{hung.where}: a step ran on without ever waiting"
         state.hung = True
+    state.cut = state.cut or search.cut
     if state.best is not None:
         state.best = _shrunk(spec, parameters, state.best, elapsed, budget)
-    return _verdict(spec, strategy, network, state, situations)
+    return _verdict(spec, search, network, state)
 
 
 def _shrunk(
@@ -114,84 +118,9 @@ def _shrunk(
         return replace(best, parameters=dict(parameters))
 
 
-def _walks(
-    spec: Spec,
-    parameters: Mapping[str, Any],
-    network: str,
-    budget: Budget,
-    seed: int,
-    elapsed: Callable[[], float],
-    progress: Callable[[int, int, bool], None],
-    state: _Progress,
-) -> None:
-    """Random walks over single transitions; the first one with steps that take no time."""
-    state.cut = f"the budget of {budget.runs} runs is spent"
-    for number in range(budget.runs):
-        if elapsed() > budget.seconds:
-            state.cut = f"the budget of {budget.seconds:g} s is spent"
-            return
-        step = (0.0, 0.0) if number == 0 else STEP_MS
-        latency = step if network == "cluster" else (0.0, 0.0)
-        settings = Settings(
-            network=network, seed=seed + number, step_ms=step, latency_ms=latency, picker="walk",
-            effects_max=budget.effects,
-        )  # fmt: skip
-        run = Judged(spec, parameters, settings)
-        ended = run.run(chooser_of(settings), settings.effects_max)
-        state.transitions += run.m.count
-        state.judge(run, ended, settings)
-        run.m.close()
-        progress(state.runs, state.transitions, state.best is not None)
-
-
-def _dfs(
-    spec: Spec,
-    parameters: Mapping[str, Any],
-    network: str,
-    budget: Budget,
-    seed: int,
-    elapsed: Callable[[], float],
-    progress: Callable[[int, int, bool], None],
-    state: _Progress,
-) -> int:
-    """Depth-first over every interleaving and every order of timers; each situation once."""
-    settings = Settings(network=network, time="any", picker="recorded", effects_max=budget.effects)
-    run = Judged(spec, parameters, settings, snapshots=True)
-    search = Dfs(run, depth_max=budget.effects, history=run.history)
-    for _ in search.leaves(lambda: _cut(search, budget, elapsed, progress, state)):
-        before = state.best
-        state.judge(run, run.ended(), settings)
-        if state.best is not before and state.best is not None:
-            # The path is gone when the search goes on: keep what leaves the default schedule.
-            picks = tuple((step, str(search.path[step])) for step in search.deviations())
-            state.best = replace(state.best, settings=replace(settings, picks=picks))
-    state.transitions = search.transitions
-    state.reached |= run.monitor.reached  # also on ways that led to what was known already
-    if search.cut:
-        state.cut = state.cut or f"a run is longer than {budget.effects} transitions"
-    return len(search.seen)
-
-
-def _cut(
-    search: Dfs,
-    budget: Budget,
-    elapsed: Callable[[], float],
-    progress: Callable[[int, int, bool], None],
-    state: _Progress,
-) -> bool:
-    progress(state.runs, search.transitions, state.best is not None)
-    if elapsed() > budget.seconds:
-        state.cut = f"the budget of {budget.seconds:g} s is spent"
-    elif len(search.seen) > budget.situations:
-        state.cut = f"the budget of {budget.situations} situations is spent"
-    return bool(state.cut)
-
-
-def _verdict(
-    spec: Spec, strategy: str, network: str, state: _Progress, situations: int | None
-) -> Verdict:
-    complete = strategy == "dfs" and not state.cut and not state.budget_hits
-    notes = []
+def _verdict(spec: Spec, search: Search, network: str, state: _Progress) -> Verdict:
+    complete = search.exhaustive and not state.cut and not state.budget_hits
+    notes = search.notes()
     if state.budget_hits:
         notes.append(f"{state.budget_hits} runs hit the effect budget")
     if state.clock_reads and complete:
@@ -209,7 +138,7 @@ def _verdict(
         state.budget_hits or state.hung or state.cut == "interrupted" or not state.runs
     ):
         word = "Inconclusive"
-    if not state.best and strategy == "dfs" and not complete:
+    if not state.best and search.exhaustive and not complete:
         word = "Inconclusive"
     if missed and word == "Held":
         word = "Violated" if complete else "Inconclusive"
@@ -218,12 +147,12 @@ def _verdict(
             "the effect budget was hit: raise --effects, or see whether a process never waits"
         )
     searched = Searched(
-        strategy=strategy,
+        strategy=search.name,
         network=network,
-        time="any" if strategy == "dfs" else "with steps of 0 to 10 ms",
+        time=search.time,
         runs=state.runs,
-        transitions=state.transitions,
-        situations=situations,
+        transitions=search.transitions,
+        situations=search.situations,
         seconds=state.seconds,
         why_stopped=state.cut,
     )

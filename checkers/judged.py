@@ -29,12 +29,15 @@ class Judged:
         *,
         snapshots: bool = False,
         tape: Any = None,
+        kind: type[Machine] = Machine,
     ):
         self.expect = spec.expect
         self.monitor = Monitor(spec.properties)
         if self.monitor.listening:
             tape = self.monitor if tape is None else Both(self.monitor, tape)
-        self.m: Machine = spec.machine(parameters, settings, snapshots=snapshots, tape=tape)
+        self.m: Machine = spec.machine(
+            parameters, settings, snapshots=snapshots, tape=tape, kind=kind
+        )
         self.m.checking = True
         self.ok = self.monitor.step(self.m) if self.monitor.watching else True
 

@@ -62,7 +62,12 @@ class Verdict:
         where = f"on {s.network}, time {s.time}"
         if self.word == "Held":
             if self.complete:
-                return f"in every run {where}: {s.runs} ends, {s.situations} situations"
+                found = (
+                    f"{s.runs} classes of runs"
+                    if s.situations is None
+                    else f"{s.runs} ends, {s.situations} situations"
+                )
+                return f"in every run {where}: {found}"
             return f"within the budget, {where}: {s.runs} runs, {s.why_stopped}"
         if self.word == "Violated":
             if self.counterexample is None:

@@ -56,11 +56,12 @@ class Spec:
         *,
         tape: Any = None,
         snapshots: bool = False,
+        kind: type[Machine] = Machine,
     ) -> Machine:
-        """Make a machine that is about to run this spec."""
+        """Make a machine, of some `kind`, that is about to run this spec."""
         arguments = tuple(self.arguments(given).items())
         horizon_ms = self.horizon_ms if settings.horizon_ms is None else settings.horizon_ms
-        m = Machine(
+        m = kind(
             _call,
             (self.main, arguments),
             network=settings.network,

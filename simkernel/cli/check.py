@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from checkers.check import STRATEGIES, Budget, check
+from checkers.check import Budget, check
 from checkers.evidence import Evidence, gather
+from checkers.strategies import ANY_TIME, STRATEGIES
 from checkers.verdict import Counterexample, Verdict
 from reports.violation import raced, violation
 from simkernel.cli import exit_codes
@@ -40,14 +41,15 @@ COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
     "--strategy",
     default="walk",
     show_default=True,
-    help=f"{' or '.join(STRATEGIES)}: random walks, or every interleaving.",
+    help="walk at random; dpor or rf: every class of runs once; dfs: every interleaving; delay: "
+    "few deviations first; auto: rf if it can, then walk.",
 )
 @click.option(
     "--runs",
     type=click.IntRange(min=1),
     default=1_000,
     show_default=True,
-    help="Most runs of a spec (walk).",
+    help="Most runs of a spec (walk, delay).",
 )
 @click.option(
     "--seconds",
@@ -69,7 +71,7 @@ COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
     "time_model",
     type=click.Choice(["any"]),
     default=None,
-    help="Only with dfs, which has no other: steps take any time, timers are exact.",
+    help="All but walk have no other: steps take any time, timers are exact.",
 )
 @seed_option
 @param_option
@@ -79,7 +81,7 @@ COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
 def command(paths: tuple[str, ...], **options: Any) -> int:
     """\b
     simkernel check specs/guide
-    simkernel check specs/guide/counter.py --strategy dfs --seconds 60
+    simkernel check specs/guide/counter.py --strategy rf --seconds 60
     simkernel check specs/guide/counter.py --network cluster --runs 5000
 
     Check spec files, or folders of them, without a property: crashes that nobody notices, callers
@@ -87,9 +89,9 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
     """
     if options["strategy"] not in STRATEGIES:
         raise UnknownStrategy(options["strategy"], known=STRATEGIES, where="--strategy")
-    if options["time_model"] and options["strategy"] != "dfs":
+    if options["time_model"] == ANY_TIME and options["strategy"] == "walk":
         raise UsageError(
-            "a walk draws its times", where="--time", hint="Use --strategy dfs with --time any."
+            "a walk draws its times", where="--time", hint="Use --strategy rf with --time any."
         )
     where = list(find(list(paths)))
     specs = [(path, load(path)) for path in where]
