@@ -31,8 +31,8 @@ _NAMES = {
         "again alias alive ancestors between cancel_timer choose demonitor earlier erase exit "
         "get get_keys hibernate link log make_ref monitor now process_flag process_info "
         "processes put read_timer receive register self_ send send_after send_interval sleep "
-        "spawn spawn_link spawn_monitor start_timer to_ms unalias unlink unregister whereis "
-        "work"
+        "spawn spawn_link spawn_monitor start_timer system_time to_ms unalias unlink unregister "
+        "whereis work"
     ),
     "simkernel.kernel.patterns": "ANY TIMEOUT Taken let pin when where",
     "simkernel.kernel.machine": "Machine",
@@ -115,6 +115,7 @@ if TYPE_CHECKING:
     from simkernel.kernel.effects import spawn_link as spawn_link
     from simkernel.kernel.effects import spawn_monitor as spawn_monitor
     from simkernel.kernel.effects import start_timer as start_timer
+    from simkernel.kernel.effects import system_time as system_time
     from simkernel.kernel.effects import to_ms as to_ms
     from simkernel.kernel.effects import unalias as unalias
     from simkernel.kernel.effects import unlink as unlink

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from simkernel.errors import UsageError
@@ -85,10 +85,6 @@ class Settings:
             raise UsageError(
                 f"settings cannot be read: {error}", where="settings", hint="Record it again."
             ) from error
-
-    def seeded(self, seed: int) -> Settings:
-        """Give the same settings with another seed."""
-        return replace(self, seed=seed)
 
 
 def _one_of(name: str, value: Any, known: tuple[str, ...]) -> None:

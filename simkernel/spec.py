@@ -116,6 +116,11 @@ def spec(
     return declare
 
 
+def declared_of(main: Callable[..., Any]) -> dict[str, Any]:
+    """Give what `spec` declared of a function."""
+    return dict(_DECLARED.get(main, {}))
+
+
 def of(main: Callable[..., Any], name: str = "", path: str = "") -> Spec:
     """Make a spec of a function."""
     name = name or getattr(main, "__name__", "main")
@@ -130,7 +135,7 @@ def of(main: Callable[..., Any], name: str = "", path: str = "") -> Spec:
                 hint="Give every parameter of main a default value.",
             )
         parameters[parameter.name] = parameter.default
-    return Spec(name, main, parameters, path, **_DECLARED.get(main, {}))
+    return Spec(name, main, parameters, path, **declared_of(main))
 
 
 @dataclass(frozen=True)

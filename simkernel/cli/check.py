@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,18 +10,16 @@ from typing import Any
 import click
 
 from checkers.check import Budget, check
-from checkers.judged import Both, judged_run
+from checkers.evidence import Evidence, gather
 from checkers.strategies import ANY_TIME, STRATEGIES
 from checkers.verdict import Counterexample, Verdict
-from reports.listing import listing
-from reports.race import race
+from reports.violation import raced, violation
 from simkernel.cli import exit_codes
 from simkernel.cli.options import (
     json_option,
     network_option,
     param_option,
     parameters_of,
-    parameters_text,
     quiet_option,
     seed_option,
 )
@@ -32,12 +29,10 @@ from simkernel.kernel.guards import guards
 from simkernel.kernel.watchdog import watchdog
 from simkernel.loading import find, load, source_hash
 from simkernel.spec import Spec
-from simkernel.trace.blob import Blob
-from simkernel.trace.writer import Recorder, TraceFile
+from simkernel.trace.blob import parameters_text
 
 TRACES = Path(".simkernel")
 COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
-LISTED_MAX = 200
 
 
 @click.command("check")
@@ -151,7 +146,7 @@ class _Report:
         self.verdicts.append(verdict)
         shown = None
         if verdict.counterexample is not None:
-            shown = _record(path, spec, verdict.counterexample)
+            shown = _evidence(path, spec, verdict.counterexample)
         if self.as_json:
             self.objects.append(_object(path, verdict, shown))
         else:
@@ -180,65 +175,25 @@ class _Report:
         return code
 
 
-def _record(path: str, spec: Spec, example: Counterexample) -> dict[str, Any]:
-    """Run the counterexample again, with a trace: what is shown has been replayed."""
-    TRACES.mkdir(exist_ok=True)
-    name = spec.name.replace(":", "-")
+def _evidence(path: str, spec: Spec, example: Counterexample) -> Evidence:
     source = source_hash(path.partition(":")[0])
-    header = {
-        "spec": path, "parameters": parameters_text(example.parameters),
-        "settings": example.settings.to_json(), "source": source,
-    }  # fmt: skip
-    file = TraceFile(TRACES / f"{name}.jsonl", header)
-    keep = Recorder(keep=True)
     with guards(), watchdog():
-        _, ended, again = judged_run(
-            spec, example.parameters, example.settings, tape=Both(file.recorder, keep)
-        )
-    digest = file.recorder.hash
-    file.close(ended)
-    assert again == list(example.findings), "a counterexample did not come again"
-    keep.flush()
-    blob = Blob(path, parameters_text(example.parameters), example.settings, source, digest)
-    events = [json.loads(line) for line in keep.lines or ()]
-    picks = example.settings.picks
-    raced = race(events, picks[-1][0], example.instead) if picks and example.instead else ""
-    return {"trace": str(file.path), "blob": blob.to_text(), "events": events, "race": raced}
+        return gather(path, spec, example, source, TRACES)
 
 
-def _lines(path: str, verdict: Verdict, shown: dict[str, Any] | None) -> Iterator[str]:
+def _lines(path: str, verdict: Verdict, shown: Evidence | None) -> Iterator[str]:
     word = color(verdict.word, fg=COLORS[verdict.word], bold=True)
     yield f"{word:<12} {path}  {verdict.sentence}"
     for note in verdict.notes:
         yield f"    {note}"
-    if verdict.counterexample is None or shown is None:
-        return
-    for finding in verdict.counterexample.findings:
-        yield f"    {finding.kind}: {finding.text}"
-    yield f"    {_size(verdict.counterexample)}"
-    if shown["race"]:
-        yield f"    {shown['race']}"
-    yield ""
-    events = shown["events"]
-    rows = list(listing(events))
-    yield from rows[:LISTED_MAX]
-    if len(rows) > LISTED_MAX:
-        yield f"  … {len(rows) - LISTED_MAX} more lines: simkernel trace show {shown['trace']}"
-    yield f"    replay  simkernel replay {shown['trace']}"
-    yield f"    blob    {shown['blob']}"
-    yield ""
+    if verdict.counterexample is not None and shown is not None:
+        yield from violation(verdict.counterexample, shown)
+        yield f"    replay  simkernel replay {shown.trace}"
+        yield f"    blob    {shown.blob}"
+        yield ""
 
 
-def _size(example: Counterexample) -> str:
-    """Say how large the shown run is, and with which parameters."""
-    given = ", ".join(f"{k}={v}" for k, v in parameters_text(example.parameters).items())
-    leaves = {0: "the default schedule", 1: "1 step away from the default schedule"}.get(
-        example.deviations, f"{example.deviations} steps away from the default schedule"
-    )
-    return f"shown with {given}: {leaves}" if given else f"shown: {leaves}"
-
-
-def _object(path: str, verdict: Verdict, shown: dict[str, Any] | None) -> dict[str, Any]:
+def _object(path: str, verdict: Verdict, shown: Evidence | None) -> dict[str, Any]:
     searched = verdict.searched
     found: dict[str, Any] = {
         "spec": path,
@@ -261,8 +216,8 @@ def _object(path: str, verdict: Verdict, shown: dict[str, Any] | None) -> dict[s
         found["transitions"] = verdict.counterexample.transitions
         found["deviations"] = verdict.counterexample.deviations
         found["parameters"] = parameters_text(verdict.counterexample.parameters)
-        found["race"] = shown["race"]
-        found["trace"] = shown["trace"]
-        found["blob"] = shown["blob"]
-        found["replay"] = f"simkernel replay {shown['trace']}"
+        found["race"] = raced(verdict.counterexample, shown)
+        found["trace"] = shown.trace
+        found["blob"] = shown.blob
+        found["replay"] = f"simkernel replay {shown.trace}"
     return found

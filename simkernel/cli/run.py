@@ -14,7 +14,6 @@ from simkernel.cli.options import (
     network_option,
     param_option,
     parameters_of,
-    parameters_text,
     seed_option,
 )
 from simkernel.cli.terminal import color, emit
@@ -25,7 +24,7 @@ from simkernel.loading import load, source_hash
 from simkernel.settings import EFFECTS_MAX, Settings
 from simkernel.spec import Result, Spec, result_of, run
 from simkernel.terms import show
-from simkernel.trace.blob import Blob
+from simkernel.trace.blob import Blob, parameters_text
 from simkernel.trace.writer import Recorder, TraceFile
 
 

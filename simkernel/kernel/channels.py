@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from simkernel.kernel.process import Timer
-from simkernel.terms import Pid, Ref
+from simkernel.kernel.process import NO_REF, Timer
+from simkernel.terms import Pid
 
 if TYPE_CHECKING:
     from simkernel.kernel.machine import Machine
@@ -48,7 +48,7 @@ def depart(m: Machine, channel: Channel) -> None:
     if wait <= 0:
         m.activate(channel)
         return
-    channel.timer = Timer(Ref(channel.dest.path, 0), "land", channel, None, None)
+    channel.timer = Timer(NO_REF, "land", channel, None, None)
     m.arm(channel.timer, wait, wait, False)
 
 

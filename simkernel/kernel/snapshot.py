@@ -26,7 +26,7 @@ VALUES = (
     "made", "match", "name", "origin", "pace", "reason", "sent", "status", "timer",
     "trap_exit", "want",
 )  # fmt: skip
-DICTS = ("aliases", "dictionary", "flags", "links", "monitors", "timers", "watchers")
+DICTS = ("aliases", "dictionary", "flags", "monitors", "timers", "watchers")
 
 
 class Stale:
@@ -141,6 +141,7 @@ def _keep(p: Process) -> Any:
     return (
         [getattr(p, name) for name in VALUES],
         [None if (d := getattr(p, name)) is None else dict(d) for name in DICTS],
+        None if p.links is None else tuple(p.links),
         None if p.arrived is None else tuple(p.arrived),
         None if p.mailbox is None else tuple(p.mailbox),
         None if p.notes is None else list(p.notes),
@@ -149,7 +150,7 @@ def _keep(p: Process) -> Any:
 
 
 def _put_back(m: Machine, p: Process, kept: Any) -> None:
-    values, dicts, arrived, mailbox, notes, body = kept
+    values, dicts, p.links, arrived, mailbox, notes, body = kept
     unchanged = p.body is body and p.inputs is values[7] and p.base is values[1]
     if not unchanged:
         _drop(m, p)

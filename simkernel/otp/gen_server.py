@@ -271,7 +271,7 @@ class Server(gen.Behaviour):
             answer, state, then = result
             if then is None:
                 self.state, self.after = state, None
-                gen.reply(caller, answer)
+                gen.answered(caller, answer)
                 return _AT_REST
         elif kind is NoReply and result.then is None:
             self.state, self.after = result.state, None
