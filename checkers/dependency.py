@@ -11,6 +11,8 @@ Object        Touched by                                                        
 `life`, pid   its death writes; link, register, and signals it would answer read       9, 12, 17
 `trap`, pid   `trap_exit` writes; handling an exit signal, a linked death read         7, 8
 `link`, `mon` whatever makes, breaks or reports that one link or monitor writes        9
+`bonds`, pid  whatever gives it a link or watcher, if it ends with several: they are   9
+              told in that order; `heirs` is the same for the tables it leaves
 `alias`       whatever activates it, deactivates it or uses it writes                  9
 `name`        register, unregister, the holder's death write; lookups, failures read   10, 13, 14
 `named`, pid  whoever gives or takes the name of that process writes, spawn reads      13

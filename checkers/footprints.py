@@ -115,8 +115,13 @@ class Footprints:
                 found.append((("mb", dest), appends(("EXIT", signal[1], thaw(signal[2])))))
         elif kind in (codes.S_LINK, codes.S_UNLINK):
             found.append((_link(dest, signal[1]), WRITE))
+            if kind == codes.S_LINK:
+                self.bond(dest, found)
         elif kind in (codes.S_MONITOR, codes.S_DEMONITOR):
             found.append((("mon", signal[2]), WRITE))
+            if kind == codes.S_MONITOR:
+                found.append((("life", signal[1]), READ))  # a dead watcher is none
+                self.bond(dest, found)
         elif kind == codes.S_DOWN:
             _, _, ref, target, reason = signal
             found += [(("mon", ref), WRITE), (("alias", ref), WRITE)]
@@ -126,6 +131,11 @@ class Footprints:
         if self.informed:
             found.append((("state", dest), READ if kind == codes.S_ASK else BUMP))
         return found
+
+    def bond(self, pid: Pid, found: list[Access]) -> None:
+        """Add that a process gets a link or a watcher: it tells them of its end in that order."""
+        if "bonds" in self.flags or ("bonds", pid) in self.flags:
+            found.append((("bonds", pid), WRITE))
 
     # --- Transitions ---------------------------------------------------------------------------
 
@@ -195,11 +205,17 @@ class Footprints:
             found.append((CLOCK, WRITE))
         if p.name is not None:
             found += [(("name", p.name), WRITE), (("named", pid), WRITE)]
+        if "bonds" not in self.flags and (len(p.links or ()) > 1 or len(p.watchers or ()) > 1):
+            self.need(("bonds", pid))
+        heirs = 0
         for table in m.tables.by_ref.values():
             if table.owner == pid:
+                heirs += table.heir is not None
                 found += [(("tab", table.ref), WRITE), (("tabname", table.name), WRITE)]
                 if table.heir is not None:
                     found.append((("life", table.heir[0]), READ))
+        if heirs > 1:
+            self.need("heirs")
         found += [(("timer", ref), WRITE) for ref in p.timers or ()]
         for ref, (target, _) in (p.monitors or {}).items():
             found.append((("mon", ref), WRITE))
@@ -262,6 +278,7 @@ def _spawn(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:
     found += [(LIVES, BUMP), (("named", p.pid), READ), (("life", pid), WRITE)]
     if linked:
         found.append((_link(p.pid, pid), WRITE))
+        f.bond(p.pid, found)
     if ref is not None:
         found.append((("mon", ref), WRITE))
 
@@ -297,6 +314,7 @@ def _by_name(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:
 def _link_to(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:
     if e[1] != p.pid:
         found += [(("life", e[1]), READ), (_link(p.pid, e[1]), WRITE)]
+        f.bond(p.pid, found)
 
 
 def _register(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:
@@ -359,6 +377,8 @@ def _table(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:
     if operation == "new":
         ref, name, options = args
         found.append((("tab", ref), WRITE))
+        if "heirs" in f.flags:
+            found.append((("heirs",), WRITE))
         if dict(options)["named"]:
             taken = name in f.m.tables.by_name
             found.append((("tabname", name), READ if taken else WRITE))

@@ -16,8 +16,9 @@ from typing import Any
 from checkers.dependency import GATES, WRITE, Access, clash
 from checkers.events import Actor, Event, Identities, Message, Taken
 from checkers.footprints import CLOCK, Footprints
+from simkernel.errors import InternalError
 from simkernel.kernel import codes
-from simkernel.kernel.channels import Channel
+from simkernel.kernel.channels import Channel, travel
 from simkernel.kernel.machine import Machine, Transition
 from simkernel.kernel.process import AT_REST, BUSY, DEAD, WAITING, Process
 from simkernel.terms import Pid
@@ -27,7 +28,6 @@ class Watched(Machine):
     """A machine that notes which signals arrive, and whether a body looked at the clock."""
 
     def __init__(self, *args: Any, **options: Any):
-        self.came: list[tuple[Pid, tuple[Any, ...]]] = []
         self.watching: Callable[[Pid, tuple[Any, ...]], None] | None = None
         self.looked = False
         super().__init__(*args, **options)
@@ -37,6 +37,13 @@ class Watched(Machine):
         if self.watching is not None:
             self.watching(dest, signal)
         super().into(dest, signal)
+
+    def deliver(self, sender: Any, dest: Pid, signal: tuple[Any, ...]) -> None:
+        """Send a signal without the machine's short cut past `into`."""
+        if self.cluster and sender != dest:
+            travel(self, sender, dest, signal)
+        else:
+            self.into(dest, signal)
 
     def local_input(self, p: Process, compute: Callable[[], Any]) -> Any:
         """Note a look at the clock."""
@@ -142,7 +149,7 @@ class Recorder:
             if options and options[0].kind not in ("timeout", "done"):
                 return ("body", start), options
         for item in m.active:
-            for rank, actor in self._ranked(item):
+            for rank, actor in self.ranked(item):
                 if late is not None and late[0] <= rank:
                     continue
                 options = self.of(actor)
@@ -161,7 +168,7 @@ class Recorder:
             return None
         return late[1], late[2]
 
-    def _ranked(self, item: Any) -> Iterator[tuple[int, Actor]]:
+    def ranked(self, item: Any) -> Iterator[tuple[int, Actor]]:
         if type(item) is Process:
             yield 0, ("body", item.pid)
             if item.arrived and item.status < AT_REST + 1:
@@ -393,6 +400,8 @@ class Recorder:
                 p = m.processes.get(dest)
                 if p is None or not p.arrived:
                     break
+                if len(p.arrived) != len(self.queues[dest]):
+                    raise InternalError(f"a signal to {dest} arrived without `into`")
                 signal = p.arrived[0]
                 came, soft = self.queues[dest][0]
                 # What was not handled when it arrived waits for an event, whatever changed since.
