@@ -451,10 +451,9 @@ class Recorder:
                 self.spawned.setdefault(thing[1], at)
             elif kind == "timer" and thing[1] in m.timers and thing[1] not in self.armed:
                 self.armed[thing[1]] = at
-            elif kind == "trap" and mode == WRITE and p is not None and p.trap_exit:
+            elif kind == "trap" and mode == WRITE and step.who in self.ignored and p is not None:
                 # It might have trapped a normal exit that was handled, for nothing, on arrival.
-                if step.who in self.ignored:
-                    self.footprints.need(("trap", step.who))
+                self.footprints.need(("trap", step.who))
 
     def _record(
         self, actor: Actor, step: Transition, at: int, causes: list[int], kill: int,
