@@ -152,6 +152,10 @@ def note(kind: str, **fields: Any) -> None:
         and machine.listening
         and machine.replaying is None
     ):
+        if machine.ear is not None:
+            machine.ear.noted(machine, process, kind, fields)
+        if machine.tape is None:
+            return
         if process.notes is None:
             process.notes = []
         told = tuple((key, freeze(value)) for key, value in fields.items())

@@ -16,6 +16,7 @@ from simkernel.kernel import codes
 from simkernel.kernel.awaited import context
 from simkernel.kernel.channels import Channel, arrive, catch_up, kept_back, travel
 from simkernel.kernel.clock import Clock, ConcreteClock
+from simkernel.kernel.ear import Ear
 from simkernel.kernel.ends import Death, close
 from simkernel.kernel.information import reads_queue
 from simkernel.kernel.mailbox import ANSWERED, refuse
@@ -81,6 +82,7 @@ class Machine:
         self.settle = settle
         self.horizon_us = horizon_us
         self.tape = tape
+        self.ear: Ear | None = None
         self.listening = tape is not None
         self.checking = False
         self.processes: dict[Pid, Process] = {}
@@ -104,6 +106,11 @@ class Machine:
         self.slow = not self.clock.symbolic and step != (0, 0)
         self.delayed = self.cluster and getattr(self.clock, "latency_us", (0, 0)) != (0, 0)
         self.root = self.create(ROOT, (freeze(main), freeze(args, "arguments")), ())
+
+    def listens(self, ear: Ear) -> None:
+        """Let `ear` hear of this run."""
+        self.ear = ear
+        self.listening = True
 
     # --- What may happen -------------------------------------------------------------------------
 

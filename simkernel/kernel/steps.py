@@ -50,6 +50,8 @@ def take(m: Machine, p: Process) -> None:
         m.spare.append(mailbox)
     if m.tape:
         m.tape(("take", p.pid, message))
+    if m.ear is not None:
+        m.ear.taken(m, p, message)
     p.match = -1
     if p.timer is not None:
         m.disarm(p.timer)
@@ -64,6 +66,8 @@ def time_out(m: Machine, p: Process) -> None:
     """Let the receive give TIMEOUT."""
     if m.tape:
         m.tape(("timeout", p.pid))
+    if m.ear is not None:
+        m.ear.timed_out(m, p)
     p.expired = False
     if p.inputs is not None:
         p.inputs = (p.inputs, "timeout", None)
