@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from checkers.findings import KINDS
+from checkers.coverage import Coverage
+from checkers.finding import known_kinds
 from checkers.judged import Judged
 from checkers.monitor import Sometimes
 from checkers.shrink import smallest
 from checkers.strategies import Plan, Search
 from checkers.strategies import strategy as begin
 from checkers.verdict import Counterexample, Searched, Verdict
-from simkernel.errors import StepTooLong, UsageError
+from simkernel.errors import StepTooLong
 from simkernel.kernel import driver
 from simkernel.leftovers import globals_kept
 from simkernel.settings import Settings
@@ -38,6 +39,7 @@ class _Progress:
     clock_reads: frozenset[str] = frozenset()
     best: Counterexample | None = None
     reached: frozenset[str] = frozenset()  # of the goals that some run has to reach
+    coverage: Coverage = field(default_factory=Coverage)
     hung: bool = False
     seconds: float = 0.0
 
@@ -46,13 +48,17 @@ class _Progress:
         m = run.m
         self.runs += 1
         self.clock_reads |= frozenset(m.clock_reads)
-        self.reached |= run.monitor.reached
+        self.note(run)
         if ended == driver.BUDGET:
             self.budget_hits += 1
-            return
         found = run.findings(ended)
         if found and (self.best is None or m.count < self.best.transitions):
             self.best = Counterexample(tuple(found), settings(), m.count, ended)
+
+    def note(self, run: Judged) -> None:
+        """Note what a run has reached so far."""
+        self.reached |= run.monitor.reached
+        self.coverage.add(run.judges.coverage)
 
 
 def check(
@@ -71,7 +77,7 @@ def check(
     `elapsed` gives the seconds spent so far: real time is the caller's, not ours. It may raise
     KeyboardInterrupt at any time; what was found until then is kept in the verdict.
     """
-    _known_kinds(spec.expect)
+    known_kinds(spec.expect)
     budget = budget or Budget()
     search = begin(strategy, Plan(spec, parameters, network, budget.runs, budget.effects, seed))
     state = _Progress()
@@ -91,7 +97,7 @@ def check(
             for run, ended in search.ends(limit):
                 state.judge(run, ended, search.settings)
             if run is not None:  # what was reached on ways that led to what was known already
-                state.reached |= run.monitor.reached
+                state.note(run)
     except KeyboardInterrupt:
         state.cut = "interrupted"
     except StepTooLong as hung:
@@ -134,6 +140,8 @@ def _verdict(spec: Spec, search: Search, network: str, state: _Progress) -> Verd
         if isinstance(what, Sometimes) and name not in state.reached
     ]
     notes += [f"sometimes, but never reached: {name}" for name in missed]
+    if not state.best:
+        notes += [text for kind, text in state.coverage.gaps() if kind not in spec.expect]
     if not state.best and (
         state.budget_hits or state.hung or state.cut == "interrupted" or not state.runs
     ):
@@ -157,12 +165,3 @@ def _verdict(spec: Spec, search: Search, network: str, state: _Progress) -> Verd
         why_stopped=state.cut,
     )
     return Verdict(spec.name, word, searched, complete, state.best, tuple(notes))
-
-
-def _known_kinds(expect: tuple[str, ...]) -> None:
-    """Refuse a spec that expects a finding of a kind that there is not."""
-    for kind in expect:
-        if kind not in KINDS:
-            raise UsageError(
-                f"there is no finding {kind!r}", where="expect=", hint=f"Known: {', '.join(KINDS)}."
-            )

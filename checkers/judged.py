@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from checkers.findings import Finding, crashes_so_far, findings
+from checkers.findings import KINDS, Finding, crashes_so_far, findings
+from checkers.judges import Judges
 from checkers.monitor import Monitor
 from simkernel.choice import Chooser
 from simkernel.kernel import driver
@@ -13,6 +14,9 @@ from simkernel.kernel.machine import Machine, Transition
 from simkernel.kernel.snapshot import restore, snapshot
 from simkernel.settings import Settings
 from simkernel.spec import Spec, chooser_of
+from simkernel.terms import Pid, Ref
+
+RANKS = {kind: rank for rank, kind in enumerate(KINDS)}
 
 
 class Judged:
@@ -39,6 +43,8 @@ class Judged:
             parameters, settings, snapshots=snapshots, tape=tape, kind=kind
         )
         self.m.checking = True
+        self.judges = Judges()
+        self.m.listens(self.judges)
         self.ok = self.monitor.step(self.m) if self.monitor.watching else True
 
     def enabled(self) -> list[Transition]:
@@ -47,15 +53,16 @@ class Judged:
 
     def apply(self, transition: Transition) -> None:
         """Perform a transition and look at what it led to."""
-        self.m.apply(transition)
+        m = self.m
+        m.apply(transition)
         if self.monitor.watching:
-            self.ok = self.monitor.step(self.m)
+            self.ok = self.monitor.step(m)
+        if m.count % self.judges.lengths.every == 0:
+            self.judges.lengths.sample(m)
 
     def run(self, chooser: Chooser, budget: int) -> str:
         """Run to the end, or until a property fails; says why it ended."""
         m = self.m
-        if not self.monitor.watching:
-            return driver.drive(m, chooser, budget)
         while m.count < budget:
             options = self.enabled()
             if not options:
@@ -68,28 +75,33 @@ class Judged:
         return driver.ended(self.m) if self.ok else driver.FAILED
 
     def findings(self, ended: str) -> list[Finding]:
-        """Give what is wrong with the run; nothing of one that was cut by its budget."""
-        if ended == driver.BUDGET:
-            return []
-        found = [] if ended == driver.FAILED else findings(self.m, ended, self.expect)
-        watched = self.monitor.findings(self.m, ended)
-        return found + [one for one in watched if one.kind not in self.expect]
+        """Give what is wrong with the run; of one that was cut by its budget only what grows."""
+        if ended == driver.FAILED:
+            found = self.monitor.findings(self.m, ended)
+            return [one for one in found if one.kind not in self.expect]
+        more = [] if ended == driver.BUDGET else self.monitor.findings(self.m, ended)
+        return judgement(self.m, ended, self.judges, self.expect, more)
 
     # --- For searches ----------------------------------------------------------------------------
 
     def snapshot(self) -> Any:
         """Save machine and monitor."""
-        return snapshot(self.m), self.monitor.save(), self.ok
+        return snapshot(self.m), self.monitor.save(), self.judges.save(), self.ok
 
     def restore(self, saved: Any) -> None:
         """Go back to a snapshot."""
-        of_machine, of_monitor, self.ok = saved
+        of_machine, of_monitor, of_judges, self.ok = saved
         restore(self.m, of_machine)
         self.monitor.load(of_monitor)
+        self.judges.load(of_judges)
 
     def history(self) -> bytes:
         """Tell what the future judgement depends on besides the situation."""
-        return crashes_so_far(self.m) + self.monitor.key()
+        return crashes_so_far(self.m) + self.monitor.key() + self.judges.key()
+
+    def marks(self) -> list[Pid | Ref]:
+        """Give who is to be told apart in the situation: what future judgement knows them for."""
+        return self.judges.marks(self.m)
 
 
 class Both:
@@ -108,6 +120,15 @@ class Both:
         """Hand an event on."""
         for tape in self.tapes:
             tape(event)
+
+
+def judgement(
+    m: Machine, ended: str, judges: Judges, expect: tuple[str, ...], more: Iterable[Finding] = ()
+) -> list[Finding]:
+    """Give what the judges find, and `more`, without what is expected: what explains most first."""
+    at_end = [] if ended == driver.BUDGET else findings(m, ended)
+    found = sorted([*at_end, *judges.findings(m, ended), *more], key=lambda one: RANKS[one.kind])
+    return [one for one in found if one.kind not in expect]
 
 
 def judged_run(

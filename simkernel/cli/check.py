@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import click
 
 from checkers.check import Budget, check
 from checkers.evidence import Evidence, gather
+from checkers.finding import known_kinds
 from checkers.strategies import ANY_TIME, STRATEGIES
 from checkers.verdict import Counterexample, Verdict
 from reports.violation import raced, violation
@@ -75,6 +77,20 @@ COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
 )
 @seed_option
 @param_option
+@click.option(
+    "--expect",
+    "expected",
+    multiple=True,
+    metavar="KIND",
+    help="Do not report findings of this kind; may be given again.",
+)
+@click.option(
+    "--judge",
+    "judged",
+    multiple=True,
+    metavar="KIND",
+    help="Report findings of this kind, though the spec expects them; may be given again.",
+)
 @click.option("--require-complete", is_flag=True, help="Exit 5 unless every verdict is complete.")
 @quiet_option
 @json_option
@@ -84,8 +100,9 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
     simkernel check specs/guide/counter.py --strategy rf --seconds 60
     simkernel check specs/guide/counter.py --network cluster --runs 5000
 
-    Check spec files, or folders of them, without a property: crashes that nobody notices, callers
-    without a reply, processes that wait for ever, runs without end.
+    Check spec files, or folders of them, for their properties and, without any, for what is never
+    right: crashes that nobody notices, deadlocks, callers without a reply, events without a clause
+    or postponed for ever, late replies, orphans, leaks, mailboxes and runs without end.
     """
     if options["strategy"] not in STRATEGIES:
         raise UnknownStrategy(options["strategy"], known=STRATEGIES, where="--strategy")
@@ -94,7 +111,9 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
             "a walk draws its times", where="--time", hint="Use --strategy rf with --time any."
         )
     where = list(find(list(paths)))
-    specs = [(path, load(path)) for path in where]
+    for kinds in (options["expected"], options["judged"]):
+        known_kinds(kinds)
+    specs = [(path, _expecting(load(path), options)) for path in where]
     given = [parameters_of(spec, options["params"]) for _, spec in specs]
     report = _Report(options["as_json"])
     for (path, spec), parameters in zip(specs, given, strict=True):
@@ -104,6 +123,12 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
             report.interrupted = True
             break
     return report.finish(options["require_complete"])
+
+
+def _expecting(spec: Spec, options: dict[str, Any]) -> Spec:
+    """Switch judges off and on."""
+    kinds = dict.fromkeys((*spec.expect, *options["expected"]))
+    return replace(spec, expect=tuple(kind for kind in kinds if kind not in options["judged"]))
 
 
 def _check(spec: Spec, parameters: dict[str, Any], options: dict[str, Any]) -> Verdict:

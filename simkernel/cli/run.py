@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
-from checkers.findings import Finding, findings
+from checkers.finding import Finding
+from checkers.judged import judgement
+from checkers.judges import Judges
 from simkernel.cli import exit_codes
 from simkernel.cli.options import (
     json_option,
@@ -104,6 +106,8 @@ def _run(
         file = TraceFile(path, header)
     recorder = file.recorder if file is not None else Recorder()
     m = spec.machine(given, settings, tape=recorder)
+    judges = Judges()
+    m.listens(judges)
     try:
         with guards(), watchdog(), globals_kept(spec.main):
             ended = run(m, settings)
@@ -112,7 +116,7 @@ def _run(
     finally:
         if file is not None:
             file.close(locals().get("ended", "failed"))
-    return result_of(m, ended), findings(m, ended, spec.expect), recorder.hash
+    return result_of(m, ended), judgement(m, ended, judges, spec.expect), recorder.hash
 
 
 def _object(

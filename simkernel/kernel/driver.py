@@ -42,7 +42,7 @@ def ended(m: Machine) -> str:
 
 def simulate(m: Machine, seed: int, budget: int, *, careful: bool = False) -> str:
     """Run with seeded picks of whole bursts: fast, and coarser than `drive`."""
-    plain = not (careful or m.cluster or m.snapshots or m.slow)
+    plain = not (careful or m.cluster or m.snapshots or m.slow or m.ear)
     run = hot.simulate if plain else bursts
     random = Random(seed).random
     with seldom_collected():

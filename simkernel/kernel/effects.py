@@ -152,6 +152,10 @@ def note(kind: str, **fields: Any) -> None:
         and machine.listening
         and machine.replaying is None
     ):
+        if machine.ear is not None:
+            machine.ear.noted(machine, process, kind, fields)
+        if machine.tape is None:
+            return
         if process.notes is None:
             process.notes = []
         told = tuple((key, freeze(value)) for key, value in fields.items())
@@ -252,6 +256,11 @@ def demonitor(ref: Ref, *, flush: bool = False, info: bool = False) -> Any:
         return expect(Operation("demonitor", (codes.DEMONITOR_NOW, ref, flush, info)))
     context.outbox.append((codes.DEMONITOR, ref))
     return True
+
+
+def forget(ref: Ref) -> None:
+    """Stop a monitor of one's own and remove its DOWN, as an effect: the end of a call."""
+    context.outbox.append((codes.DEMONITOR, ref, True))
 
 
 FLAGS: dict[str, tuple[Any, Callable[[Any], bool]]] = {

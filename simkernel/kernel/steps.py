@@ -50,6 +50,8 @@ def take(m: Machine, p: Process) -> None:
         m.spare.append(mailbox)
     if m.tape:
         m.tape(("take", p.pid, message))
+    if m.ear is not None:
+        m.ear.taken(m, p, message)
     p.match = -1
     if p.timer is not None:
         m.disarm(p.timer)
@@ -64,6 +66,8 @@ def time_out(m: Machine, p: Process) -> None:
     """Let the receive give TIMEOUT."""
     if m.tape:
         m.tape(("timeout", p.pid))
+    if m.ear is not None:
+        m.ear.timed_out(m, p)
     p.expired = False
     if p.inputs is not None:
         p.inputs = (p.inputs, "timeout", None)
@@ -85,12 +89,14 @@ def fail(m: Machine, p: Process, error: BaseException) -> None:
 
 
 def answer(m: Machine, p: Process, kind: str, way: Any) -> None:
-    """Answer a `choose` or an `earlier` in one of the possible ways."""
+    """Answer a `choose`, an `earlier` or an `alive` in one of the possible ways."""
     assert p.effects is not None
     effect = p.effects[p.cursor]
     p.effects = None
     if kind == "choose":
         value = freeze(thaw(effect[1])[way])
+    elif kind == "peek":
+        value = True
     else:
         m.clock.assume(effect[1], effect[2], way)
         value = way

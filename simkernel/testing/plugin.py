@@ -35,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--sim-runs", type=int, help="runs of each sim test")
     group.addoption("--sim-seconds", type=float, help="seconds that each sim test may search")
     group.addoption("--sim-seed", type=int, help="seed of the first run")
-    group.addoption("--sim-strategy", help="walk or dfs")
+    group.addoption("--sim-strategy", help="how to search, as `simkernel check --strategy`")
     group.addoption("--sim-network", help="node or cluster")
     group.addoption("--sim-replay", metavar="BLOB", help="run only what a failed test printed")
 
