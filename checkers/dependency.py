@@ -20,6 +20,8 @@ Object        Touched by                                                        
 `row`         one key of one table; equal puts commute, a failed insert_new reads      15
 `tabname`     what a table is found by                                                 16
 `way`         whoever sends a signal on that way between two processes (cluster)       5
+`ways`        the arrivals on a way; who peeks whether a process lives reads          5
+`kept`, pid   a monitor kept back arrives by itself; what its owner does next reads    9
 `timer`       arming, firing, cancelling, reading that timer, its target's death       18, 19
 `clock`       whatever a deadline can order, if the program has exact timers           19, 20
 `lives`       births and deaths bump, `processes()` reads                              17
@@ -59,7 +61,7 @@ _CLASHING = frozenset(
 # Objects on which an event can disable another, and a third enable it again: what has arrived must
 # be handled before some operations, and deadlines pass in order. Races over them are looked for
 # beyond the nearest pair.
-GATES = frozenset({"q", "clock"})
+GATES = frozenset({"q", "clock", "ways"})
 
 
 def put(value: Any) -> tuple[str, Any]:

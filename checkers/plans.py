@@ -151,7 +151,9 @@ def plans(run: Explored) -> Iterator[Plan]:
         yield from _races(run, place, event)
         for option in event.options:
             if option != event.step:
-                yield Plan(run, run.all & ~run.after(place), event.actor, option)
+                keep = run.all & ~run.after(place)
+                keep = _unseen(run, keep, event) if option.kind == "peek" else keep
+                yield Plan(run, keep, event.actor, option)
         receive = event.receive
         if receive is not None and run.relaxed(receive.pid):
             yield from _receives(run, place, event)
@@ -168,14 +170,24 @@ def _races(run: Explored, place: int, event: Event) -> Iterator[Plan]:
         earlier = races.bit_length() - 1
         races &= ~(1 << earlier)
         keep = run.all & ~run.after(earlier)
+        want = None
         if event.actor[0] == "body":
-            looks = (("q", event.actor[1]), READ) in event.accesses
             receive = event.receive
-            if looks or (receive is not None and receive.timed):
+            if receive is not None and (receive.timed or receive.got is None):
                 keep = _handled(run, keep, event.actor[1])
+            elif event.step.kind == "peek":
+                want, keep = event.step, _unseen(run, keep, event)
             if event.base & ~keep or (receive is not None and _asleep(run, keep, event)):
                 continue
-        yield Plan(run, keep, event.actor)
+        yield Plan(run, keep, event.actor, want)
+
+
+def _unseen(run: Explored, keep: int, event: Event) -> int:
+    """Leave out what keeps a process from seeing at a glance that another lives."""
+    for thing, _ in event.accesses:
+        if thing[0] == "q":
+            keep = _handled(run, keep, thing[1])
+    return keep
 
 
 def _asleep(run: Explored, keep: int, event: Event) -> bool:

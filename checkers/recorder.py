@@ -13,12 +13,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from checkers.dependency import GATES, WRITE, Access, clash
+from checkers.dependency import GATES, READ, WRITE, Access, clash
 from checkers.events import Actor, Event, Identities, Message, Taken
-from checkers.footprints import CLOCK, Footprints
+from checkers.footprints import CLOCK, Footprints, early_of
 from simkernel.errors import InternalError
 from simkernel.kernel import codes
-from simkernel.kernel.channels import Channel, travel
+from simkernel.kernel.channels import Channel, catch_up, travel
 from simkernel.kernel.machine import Machine, Transition
 from simkernel.kernel.process import AT_REST, BUSY, DEAD, WAITING, Process
 from simkernel.terms import Pid
@@ -42,8 +42,10 @@ class Watched(Machine):
         """Send a signal without the machine's short cut past `into`."""
         if self.cluster and sender != dest:
             travel(self, sender, dest, signal)
-        else:
-            self.into(dest, signal)
+            return
+        if self.channels and signal[0] != codes.S_ANSWER:
+            catch_up(self, sender)
+        self.into(dest, signal)
 
     def local_input(self, p: Process, compute: Callable[[], Any]) -> Any:
         """Note a look at the clock."""
@@ -74,11 +76,12 @@ class Recorder:
         self.boxes: dict[Pid, list[Message]] = {}
         self.messages: dict[Pid, list[Message]] = {}
         self.consumed: dict[Pid, list[tuple[int, Message]]] = {}
-        self.ways: dict[tuple[Any, Pid], deque[int]] = {}
+        self.ways: dict[tuple[Any, Pid], deque[tuple[int, Any]]] = {}
         self.handled: dict[int, int] = {}  # by the arrival of a signal that is not handled at once
         self.pending: dict[Pid, list[int]] = {}  # such arrivals
         self.lost: list[tuple[int, Actor]] = []  # (event, who could act before it and not after)
-        self.ignored: set[Pid] = set()
+        self.early: set[tuple[str, Pid]] = set()  # who has handled what kind early
+        self.keepers: set[Any] = set()  # who has kept a monitor back
         self._who: Any = None
         self._found: list[Access] = []
         self._at_once: list[Pid] = []
@@ -202,6 +205,8 @@ class Recorder:
         self._who = who
         causes = [self.last[actor]] if actor in self.last else []
         self._found = self.footprints.of(kind, who)
+        if self.keepers:
+            self._kept_back(kind, who)
         kill = self._before(actor, step, at, causes)
         receive = self._receive(step, causes)
         boxed = self._box_before(kind, who)
@@ -218,6 +223,13 @@ class Recorder:
         event = self._record(actor, step, at, causes, kill, receive)
         event.options = tuple(options)
         return event
+
+    def _kept_back(self, kind: str, who: Any) -> None:
+        """What a process does next takes along a monitor that it has kept back until then."""
+        if kind == "arrive" and who[0] in self.keepers:
+            self._found.append((("kept", who[0]), WRITE))
+        elif kind in ("do", "handle") and who in self.keepers:
+            self._found.append((("kept", who), READ))
 
     def _apply(self, step: Transition) -> None:
         m = self.m
@@ -269,7 +281,7 @@ class Recorder:
             if signal[0] == codes.S_EXIT and self.footprints.kills(p, signal):
                 return self._kills(p, at)
         elif kind == "arrive":
-            causes.append(self.ways[who].popleft())
+            causes.append(self.ways[who].popleft()[0])
         elif kind == "fire":
             causes.append(self.armed[who])
         elif kind == "expire":
@@ -300,11 +312,14 @@ class Recorder:
         p = self.m.processes.get(pid)
         if p is None or p.effects is None:
             return
+        self.footprints.sees(p, self.early)
         effect = p.effects[p.cursor]
         if effect[0] == codes.CANCEL and effect[1] in self.m.timers:
             self.lost.append((at, ("timer", effect[1])))
-        elif (("life", pid), "write") in self._found:
+        elif (("life", pid), WRITE) in self._found:
             self.lost += [(at, ("timer", ref)) for ref in p.timers or ()]
+            if p.arrived:
+                self.lost.append((at, ("queue", pid)))
 
     def _lose_timers(self, p: Process, at: int) -> None:
         if p.status != WAITING or p.match < 0:
@@ -368,7 +383,12 @@ class Recorder:
         """Hear of an arrival, just before it."""
         at = len(self.events)
         p = self.m.processes.get(dest)
-        soft = self.footprints.at_once(p, signal) if p else self.footprints.lost(dest, signal)
+        if p is None:
+            soft = self.footprints.lost(dest, signal)
+        else:
+            # Behind others a signal may find everything changed, unless it is a plain message.
+            first = not p.arrived or signal[0] == codes.S_MESSAGE
+            soft = first and self.footprints.at_once(p, signal)
         self._found += self.footprints.arrival(dest, signal, soft=soft)
         if p is None:
             if signal[0] == codes.S_MESSAGE:
@@ -409,12 +429,13 @@ class Recorder:
                     break
                 if came != at:
                     self._found += self.footprints.arrival(dest, signal, soft=True)
-                if signal[0] == codes.S_EXIT and signal[2] == "normal" and not p.trap_exit:
-                    self.ignored.add(dest)
                 if signal[0] == codes.S_ANSWER:
                     self.woken[dest] = at
+                word = early_of(signal)
+                if word is not None:
+                    self.early.add((word, dest))
                 self._handle(dest, at)
-        if m.channels:
+        if m.channels or self.ways:
             self._departures(at)
 
     def _handle(self, pid: Pid, at: int) -> None:
@@ -430,13 +451,23 @@ class Recorder:
         self._at_once.append(pid)
 
     def _departures(self, at: int) -> None:
-        for place, channel in self.m.channels.items():
+        """Note what has gone on its way, and what a later signal has taken along (rule 6.20)."""
+        m = self.m
+        for place, sent in self.ways.items():
+            channel = m.channels.get(place)
+            first = channel.signals[0][0] if channel is not None and channel.signals else None
+            while sent and sent[0][1] is not first:
+                sent.popleft()
+                self._found.append((("way", *place), WRITE))
+                self.lost.append((at, ("way", *place)))
+        for place, channel in m.channels.items():
             sent = self.ways.setdefault(place, deque())
-            if len(sent) < len(channel.signals):
+            for signal, _ in list(channel.signals)[len(sent) :]:
                 # The answer to a question is sent by the event that brings the question.
                 self._found.append((("way", *place), WRITE))
-            while len(sent) < len(channel.signals):
-                sent.append(at)
+                sent.append((at, signal))
+                if not m.cluster and place[0] in m.processes and place[0] != place[1]:
+                    self.keepers.add(place[0])
 
     # --- Recording -----------------------------------------------------------------------------
 
@@ -444,16 +475,12 @@ class Recorder:
         m = self.m
         if step.kind != "do":
             return
-        p = m.processes.get(step.who)
         for thing, mode in self._found:
             kind = thing[0]
             if kind == "life" and mode == WRITE and thing[1] in m.processes:
                 self.spawned.setdefault(thing[1], at)
             elif kind == "timer" and thing[1] in m.timers and thing[1] not in self.armed:
                 self.armed[thing[1]] = at
-            elif kind == "trap" and mode == WRITE and step.who in self.ignored and p is not None:
-                # It might have trapped a normal exit that was handled, for nothing, on arrival.
-                self.footprints.need(("trap", step.who))
 
     def _record(
         self, actor: Actor, step: Transition, at: int, causes: list[int], kill: int,

@@ -52,7 +52,7 @@ def compared(programs: list[Program]) -> list[str]:
     wrong = []
     for number, program in enumerate(programs):
         network = NETWORKS[number % 2]
-        expected = brute.outcomes(program, network, brute.LESSONS)
+        expected = brute.outcomes(program, network, brute.MACHINE)
         for engine in ENGINES:
             reached = reference_outcomes(program, network, engine)
             if reached is None or reached == expected:
@@ -93,7 +93,7 @@ SMALL = [
     ("program", "network"), SMALL, ids=lambda value: getattr(value, "name", value)
 )
 def test_lessons_have_the_outcomes_of_the_reference(program, engine, network):
-    expected = brute.outcomes(program, network, brute.LESSONS)
+    expected = brute.outcomes(program, network, brute.MACHINE)
     assert reference_outcomes(program, network, engine) == expected
 
 
