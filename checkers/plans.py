@@ -8,6 +8,7 @@ from any explored one through plans (docs/explanation/search.md has the argument
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from checkers.dependency import READ, clash
@@ -30,6 +31,7 @@ class Explored:
         self.consumed = recorder.consumed
         self.pending = recorder.pending
         self.handled = recorder.handled
+        self.worded = recorder.worded
         self.lost = recorder.lost
         self.all = (1 << len(self.events)) - 1
         self.left = self._left(recorder)
@@ -186,7 +188,7 @@ def _unseen(run: Explored, keep: int, event: Event) -> int:
     """Leave out what keeps a process from seeing at a glance that another lives."""
     for thing, _ in event.accesses:
         if thing[0] == "q":
-            keep = _handled(run, keep, thing[1])
+            keep = _handled(run, keep, thing[1], run.worded)
     return keep
 
 
@@ -207,12 +209,14 @@ def _unhindered(run: Explored, keep: int, actor: Actor, place: int) -> int:
     return keep
 
 
-def _handled(run: Explored, keep: int, pid: Pid) -> int:
-    """Leave out the signals to `pid` that have arrived and are not handled."""
+def _handled(run: Explored, keep: int, pid: Pid, but: AbstractSet[int] = frozenset()) -> int:
+    """Leave out the signals to `pid` that have arrived and are not handled, `but` some."""
     pending, before = run.pending.get(pid, ()), -1
     while keep != before:  # what goes may take the handling of another along
         before = keep
         for came in pending:
+            if came in but:
+                continue
             if keep >> came & 1 and not keep >> run.handled.get(came, len(run.events)) & 1:
                 keep &= ~run.after(came)
     return keep

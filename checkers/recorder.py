@@ -79,6 +79,7 @@ class Recorder:
         self.ways: dict[tuple[Any, Pid], deque[tuple[int, Any]]] = {}
         self.handled: dict[int, int] = {}  # by the arrival of a signal that is not handled at once
         self.pending: dict[Pid, list[int]] = {}  # such arrivals
+        self.worded: set[int] = set()  # those that bring messages
         self.lost: list[tuple[int, Actor]] = []  # (event, who could act before it and not after)
         self.early: set[tuple[str, Pid]] = set()  # who has handled what kind early
         self.keepers: set[Any] = set()  # who has kept a monitor back
@@ -338,9 +339,7 @@ class Recorder:
             return Taken(pid, want.patterns, timed, want.after == 0, None)
         message = self.boxes[pid][p.match]
         if self.relaxed(pid) or not timed:
-            causes.append(message.came)
-        if message.readable != message.came:
-            causes.append(message.readable)
+            causes += {message.came: None, message.readable: None}
         return Taken(pid, want.patterns, timed, want.after == 0, message)
 
     def _box_before(self, kind: str, who: Any) -> tuple[Process, int, int] | None:
@@ -398,6 +397,8 @@ class Recorder:
         self.queues.setdefault(dest, deque()).append((at, soft))
         if not soft and signal[0] != codes.S_ANSWER:
             self.pending.setdefault(dest, []).append(at)
+            if signal[0] == codes.S_MESSAGE:
+                self.worded.add(at)
             if dest != self._who and not p.arrived and self._looks(p) and self.body(dest):
                 self.lost.append((at, ("body", dest)))
         self._at_once.append(dest)
@@ -495,7 +496,8 @@ class Recorder:
         found = tuple(dict.fromkeys(self._kept(self._found)))
         gates, near = self._clashing(found, base, at)
         if receive is not None and receive.timed and receive.got is not None:
-            near |= 0 if self.relaxed(receive.pid) else 1 << receive.got.came
+            got = receive.got
+            near |= 0 if self.relaxed(receive.pid) else 1 << got.came | 1 << got.readable
         near |= kill
         label: Any = (step.kind, step.way)
         if receive is not None and receive.got is not None and self.relaxed(receive.pid):
