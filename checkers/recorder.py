@@ -79,6 +79,7 @@ class Recorder:
         self.ways: dict[tuple[Any, Pid], deque[tuple[int, Any]]] = {}
         self.handled: dict[int, int] = {}  # by the arrival of a signal that is not handled at once
         self.pending: dict[Pid, list[int]] = {}  # such arrivals
+        self.handles: dict[Pid, int] = {}  # the last event that handled something
         self.worded: set[int] = set()  # those that bring messages
         self.lost: list[tuple[int, Actor]] = []  # (event, who could act before it and not after)
         self.early: set[tuple[str, Pid]] = set()  # who has handled what kind early
@@ -258,6 +259,9 @@ class Recorder:
         """Add the causes of an event; give what a killing signal depends on besides."""
         m = self.m
         kind, who, _ = step
+        if kind == "handle":
+            causes += [self.handles[who]] if who in self.handles else []
+            self.handles[who] = at
         if actor[0] == "body":
             if kind == "start":
                 causes += [self.spawned[who]] if who in self.spawned else []
