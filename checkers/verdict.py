@@ -22,6 +22,16 @@ class Searched:
     situations: int | None
     seconds: float
     why_stopped: str
+    hits: int = 0  # runs that showed something wrong
+    behaviours: int | None = None  # of a random search, how many different ones it saw
+    unseen: float | None = None  # and the probability that the next run shows a new one
+
+    @property
+    def estimate(self) -> str:
+        """Say how much a random search may have missed."""
+        if self.unseen is None:
+            return ""
+        return f"; {self.behaviours} behaviours, the next run has a new one with {self.unseen:.1%}"
 
 
 @dataclass(frozen=True)
@@ -68,9 +78,10 @@ class Verdict:
                     else f"{s.runs} ends, {s.situations} situations"
                 )
                 return f"in every run {where}: {found}"
-            return f"within the budget, {where}: {s.runs} runs, {s.why_stopped}"
+            return f"within the budget, {where}: {s.runs} runs, {s.why_stopped}{s.estimate}"
         if self.word == "Violated":
             if self.counterexample is None:
                 return f"{where}: {self.searched.runs} ends, and something was never reached"
-            return f"{where}: {self.counterexample.findings[0].kind}"
+            hits = "" if s.unseen is None else f", in {s.hits} of {s.runs} runs"
+            return f"{where}: {self.counterexample.findings[0].kind}{hits}"
         return f"{where}: {s.why_stopped} after {s.runs} runs"
