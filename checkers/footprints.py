@@ -21,10 +21,9 @@ from simkernel.terms import ErlangError, Pid, Ref, strict_key, thaw
 CLOCK = ("clock",)
 LIVES = ("lives",)
 
-# A link or monitor may be handled when it arrives only because all of these look at what has
-# arrived before they happen (lesson 7).
-_LOOKING = {codes.UNLINK, codes.LINK, codes.DEMONITOR, codes.DEMONITOR_NOW, codes.END}
-BONDS_KEEP = codes.OBSERVING >= _LOOKING
+# A link or monitor might be handled when it arrives only if unlinking, demonitoring and ending looked
+# at what has arrived before they happen. They do not (12.12, 12.14).
+BONDS_KEEP = False
 
 KEY_READS = frozenset({"lookup", "lookup_element", "member"})
 KEY_WRITES = frozenset({"take", "update_counter", "update_element", "delete_object"})

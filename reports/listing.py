@@ -177,5 +177,6 @@ _WORDS: dict[str, Any] = {
     "log": lambda e: f"» {e['m']}",
     "choose": lambda e: f"? chooses {e['value']}",
     "earlier": lambda e: f"? is it earlier: {e['value']}",
+    "peek": lambda e: "sees it alive",
     "note": _note,
 }

@@ -46,6 +46,7 @@ _NAMES = {
         "PushCallbackModule RepeatState RepeatStateAndData StateTimeout "
         "StopAndReply"
     ),
+    "simkernel.otp.partition_supervisor": "PartitionSupervisor",
     "simkernel.otp.registry": "Registry",
     "simkernel.otp.supervisor": "ChildSpec Supervisor",
     "simkernel.otp.task": "Task",
@@ -158,6 +159,7 @@ if TYPE_CHECKING:
     from simkernel.otp.gen_statem import RepeatStateAndData as RepeatStateAndData
     from simkernel.otp.gen_statem import StateTimeout as StateTimeout
     from simkernel.otp.gen_statem import StopAndReply as StopAndReply
+    from simkernel.otp.partition_supervisor import PartitionSupervisor as PartitionSupervisor
     from simkernel.otp.registry import Registry as Registry
     from simkernel.otp.supervisor import ChildSpec as ChildSpec
     from simkernel.otp.supervisor import Supervisor as Supervisor

@@ -183,6 +183,10 @@ class Rest(Receive):
         super().__init__(selective, after, True)
 
 
+AT_REST = Rest()
+ASLEEP = Rest()  # the same, of a behaviour that hibernates
+
+
 class Operation(Awaited[T]):
     """An awaited effect: the last of its step, with a result that resumes the body."""
 

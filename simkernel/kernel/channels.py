@@ -1,6 +1,7 @@
 """Signals under way: on `cluster` one queue for each ordered pair of processes.
 
-On `node` only what the runtime answers for the dead is ever under way (rules 5.6, 6.6).
+On `node` only two things are ever under way: what the runtime answers for the dead (rules 5.6,
+6.6), and a monitor that its process keeps back (rule 6.20).
 """
 
 from __future__ import annotations
@@ -54,12 +55,31 @@ def depart(m: Machine, channel: Channel) -> None:
 
 def arrive(m: Machine, channel: Channel) -> None:
     """Let the oldest signal of a channel arrive."""
-    signal, _ = channel.signals.popleft()
+    signal = _next(m, channel)
+    if m.tape:
+        m.tape(("arrive", channel.sender, channel.dest, signal))
+    m.into(channel.dest, signal)
+
+
+def _next(m: Machine, channel: Channel) -> tuple[Any, ...]:
+    signal: tuple[Any, ...] = channel.signals.popleft()[0]
     m.deactivate(channel)
     if channel.signals:
         depart(m, channel)
     elif channel.due <= m.clock.now:
         del m.channels[channel.sender, channel.dest]
-    if m.tape:
-        m.tape(("arrive", channel.sender, channel.dest, signal))
-    m.into(channel.dest, signal)
+    return signal
+
+
+def kept_back(m: Machine, sender: Any) -> Channel | None:
+    """Give the way of the monitor that a living process keeps back on `node` (rule 6.20)."""
+    if m.cluster or sender not in m.processes:
+        return None
+    return next((c for c in m.channels.values() if c.sender == sender != c.dest), None)
+
+
+def catch_up(m: Machine, sender: Any) -> None:
+    """Let a monitor that is kept back arrive before the next signal, as part of that."""
+    channel = kept_back(m, sender)
+    if channel is not None:
+        m.into(channel.dest, _next(m, channel))

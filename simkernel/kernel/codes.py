@@ -18,13 +18,17 @@ EFFECTS = (
     "send_name", "link", "register", "unregister", "whereis", "alive", "info", "demonitor_now",
     "unalias", "cancel", "read", "choose", "work", "earlier", "table", "hibernate", "processes",
     "enter", "end", "tell_link", "tell_monitor", "refuse",
+    "doomed",
 )  # fmt: skip
 
 FIRST_OPERATION = SEND_NAME
 
-# Effects that read what arrivals change: all that has arrived is handled before them
-# (lesson 7). `flag` only when trapping is turned off, `exit` only of oneself: see machine.observes.
-OBSERVING = frozenset({UNLINK, DEMONITOR, DEMONITOR_NOW, LINK, END})
+# Effects that nobody notices at the time, and those that see or show what processes share.
+SILENT = frozenset({FLAG, TIMER, ALIAS, LOG})
+LOOKING = frozenset({REGISTER, UNREGISTER, WHEREIS, CANCEL, READ, TABLE, PROCESSES, ENTER})
+
+# What is left of a step after a deadly exit signal to oneself: never done, only waited at (1.14).
+DOOMED = 33
 
 # Signals.
 S_MESSAGE, S_EXIT, S_LINK, S_UNLINK, S_MONITOR, S_DEMONITOR, S_DOWN, S_ASK, S_ANSWER = range(9)

@@ -258,6 +258,11 @@ def demonitor(ref: Ref, *, flush: bool = False, info: bool = False) -> Any:
     return True
 
 
+def forget(ref: Ref) -> None:
+    """Stop a monitor of one's own and remove its DOWN, as an effect: the end of a call."""
+    context.outbox.append((codes.DEMONITOR, ref, True))
+
+
 FLAGS: dict[str, tuple[Any, Callable[[Any], bool]]] = {
     "trap_exit": (False, lambda value: type(value) is bool),
     "priority": ("normal", lambda value: value in ("low", "normal", "high", "max")),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simkernel.kernel import codes
 from simkernel.kernel.awaited import context
+from simkernel.kernel.channels import catch_up
 from simkernel.kernel.mailbox import ANSWERED, refuse
 from simkernel.kernel.process import AT_REST, DEAD, EXITING, Process
 from simkernel.terms import Pid
@@ -47,6 +48,8 @@ def end(m: Machine, p: Process, reason: Any, *, killed: bool) -> None:
         if m.tape:
             m.tape(("rest", p.pid))
         return
+    if m.channels:
+        catch_up(m, p.pid)
     if m.tape:
         m.tape(("end", p.pid, reason, killed))
     if p.body is not None:

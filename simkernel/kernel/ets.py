@@ -10,8 +10,8 @@ from typing import Any
 
 from simkernel.kernel import codes
 from simkernel.kernel.awaited import Awaited, Operation, expect, running
+from simkernel.kernel.match_spec import Field
 from simkernel.kernel.patterns import ANY
-from simkernel.kernel.tables import Field
 from simkernel.terms import ArgumentError, Pid, Ref, freeze
 
 TYPES = ("set", "ordered_set", "bag", "duplicate_bag")
@@ -92,14 +92,51 @@ def delete_all_objects(tab: Any) -> Awaited[bool]:
 
 
 def match_delete(tab: Any, pattern: Any) -> Awaited[bool]:
-    """Delete the rows that `pattern` matches, a row in which ANY may stand in tuples."""
-    return _table("match_delete", tab, freeze(_fields(pattern), "pattern"))
+    """Delete the rows that `pattern` fits, a row in which ANY and "$1" may stand for values."""
+    return _table("match_delete", tab, freeze(fields(pattern), "pattern"))
 
 
-def _fields(pattern: Any) -> Any:
+def match(tab: Any, pattern: Any) -> Awaited[list[Any]]:
+    """Give, for each row that `pattern` fits, the list of what "$1", "$2" … stand for."""
+    return _table("match", tab, freeze(fields(pattern), "pattern"))
+
+
+def match_object(tab: Any, pattern: Any) -> Awaited[list[Any]]:
+    """Give the rows that `pattern` fits."""
+    return _table("match_object", tab, freeze(fields(pattern), "pattern"))
+
+
+def select(tab: Any, spec: Any) -> Awaited[list[Any]]:
+    """Give what a match specification makes of the rows: a list of (pattern, guards, body).
+
+    `await ets.select(tab, [(("$1", "$2"), [(">", "$2", 3)], ["$1"])])` gives the keys of the rows
+    whose second field is over 3; see `simkernel.kernel.match_spec`.
+    """
+    return _table("select", tab, freeze(fields(spec), "spec"))
+
+
+def select_count(tab: Any, spec: Any) -> Awaited[int]:
+    """Count the rows for which a match specification gives True."""
+    return _table("select_count", tab, freeze(fields(spec), "spec"))
+
+
+def select_delete(tab: Any, spec: Any) -> Awaited[int]:
+    """Delete the rows for which a match specification gives True; gives how many."""
+    return _table("select_delete", tab, freeze(fields(spec), "spec"))
+
+
+def select_replace(tab: Any, spec: Any) -> Awaited[int]:
+    """Replace the rows that a match specification takes, keys as they are; gives how many."""
+    return _table("select_replace", tab, freeze(fields(spec), "spec"))
+
+
+def fields(pattern: Any) -> Any:
+    """Make a term of a pattern in which ANY stands."""
     if pattern is ANY:
         return Field.ANY
-    return tuple(map(_fields, pattern)) if type(pattern) is tuple else pattern
+    if type(pattern) in (tuple, list):
+        return type(pattern)(map(fields, pattern))
+    return {k: fields(v) for k, v in pattern.items()} if type(pattern) is dict else pattern
 
 
 def rename(tab: Any, name: str) -> Awaited[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from simkernel.kernel.awaited import Hibernated
+from simkernel.kernel.awaited import ASLEEP, Hibernated
 from simkernel.kernel.effects import FLAGS, flag_of
 from simkernel.kernel.process import AT_REST, BUSY, NEW, WAITING
 from simkernel.terms import Pid, freeze, thaw
@@ -63,7 +63,7 @@ def _value(m: Machine, p: Process, key: str) -> Any:
         case "status":
             return STATUS_OF.get(p.status, "exiting")
         case "current_function":
-            asleep = type(p.want) is Hibernated
+            asleep = type(p.want) is Hibernated or p.want is ASLEEP
             return ("erlang", "hibernate", 3) if asleep else function_name(p.origin[0])
         case "initial_call":
             return function_name(p.origin[0])

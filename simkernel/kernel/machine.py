@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 from simkernel.errors import SimkernelError, UsageError
 from simkernel.kernel import codes
 from simkernel.kernel.awaited import context
-from simkernel.kernel.channels import Channel, arrive, travel
+from simkernel.kernel.channels import Channel, arrive, catch_up, kept_back, travel
 from simkernel.kernel.clock import Clock, ConcreteClock
 from simkernel.kernel.ear import Ear
 from simkernel.kernel.ends import Death, close
 from simkernel.kernel.information import reads_queue
 from simkernel.kernel.mailbox import ANSWERED, refuse
-from simkernel.kernel.perform import PERFORM
+from simkernel.kernel.perform import PERFORM, peeks
 from simkernel.kernel.process import AT_REST, BUSY, DEAD, EXITING, NEW, WAITING, Process, Timer
 from simkernel.kernel.signals import HANDLERS
 from simkernel.kernel.steps import (
@@ -174,6 +174,8 @@ class Machine:
                     result += [Transition("do", p.pid, side) for side in sides]
                 else:
                     result.append(Transition("do", p.pid))
+                    if effect[0] == codes.ALIVE and peeks(self, p, effect[1]):
+                        result.append(Transition("peek", p.pid))
         elif status == WAITING:
             if p.match >= 0:
                 result.append(Transition("take", p.pid))
@@ -187,16 +189,12 @@ class Machine:
             result.append(Transition("handle", p.pid))
 
     def observes(self, p: Process, effect: tuple[Any, ...]) -> bool:
-        """Tell whether all that has arrived must be handled before `effect` (lesson 7)."""
+        """Tell whether something that has arrived must be handled before `effect` (12.11-12.15)."""
         code = effect[0]
-        if code in codes.OBSERVING:
+        if code == codes.DOOMED:
             return True
-        if code == codes.FLAG:
-            return effect[1] == "trap_exit" and effect[2] is False
-        if code == codes.EXIT:
-            return bool(effect[1] == p.pid)
-        if code == codes.INFO:
-            return bool(effect[1] == p.pid and reads_queue(effect[2]))
+        if code == codes.INFO and effect[1] == p.pid and reads_queue(effect[2]):
+            return any(s[1] == p.pid and s[0] <= codes.S_EXIT for s in p.arrived or ())
         return False
 
     def _over(self) -> bool:
@@ -298,6 +296,8 @@ class Machine:
         if self.cluster and sender != dest:
             travel(self, sender, dest, signal)
             return
+        if self.channels and signal[0] != codes.S_ANSWER:
+            catch_up(self, sender)
         target = self.processes.get(dest)
         if target is None or target.arrived is None or target.slot < 0:
             self.into(dest, signal)
@@ -507,6 +507,9 @@ class Machine:
                 enter(self, p, effect[1])
             else:
                 leave(self, p)
+        if self.channels and (channel := kept_back(self, p.pid)) is not None:
+            arrive(self, channel)
+            count += 1
         self.count += count
         if p.status == WAITING and p.match < 0 and p.arrived is None and not p.expired:
             if p.slot >= 0:

@@ -9,11 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from simkernel.kernel import codes, tables
-from simkernel.kernel.channels import travel
-from simkernel.kernel.ends import end
-from simkernel.kernel.exits import DELIVERED, DIES, exit_outcome
+from simkernel.kernel.channels import catch_up, travel
 from simkernel.kernel.information import information
-from simkernel.kernel.mailbox import append, drop_monitor
+from simkernel.kernel.mailbox import drop_monitor
 from simkernel.kernel.process import NO_REF, Process, Timer
 from simkernel.terms import ArgumentError, ErlangError, Pid, Ref, freeze, thaw
 
@@ -38,16 +36,11 @@ def send(m: Machine, p: Process, e: Effect) -> None:
 
 
 def exit(m: Machine, p: Process, e: Effect) -> None:
-    """Send an exit signal; one to oneself acts at once (rule 4.9)."""
+    """Send an exit signal; behind a deadly one to oneself nothing more is done (rule 1.14)."""
     _, dest, reason = e
-    if dest != p.pid:
-        m.deliver(p.pid, dest, (codes.S_EXIT, p.pid, reason, False))
-        return
-    outcome, reason = exit_outcome(reason, linked=False, to_itself=True, trapping=p.trap_exit)
-    if outcome is DELIVERED:
-        append(m, p, m.boxed(("EXIT", p.pid, reason)))
-    elif outcome is DIES:
-        end(m, p, reason, killed=True)
+    m.deliver(p.pid, dest, (codes.S_EXIT, p.pid, reason, False))
+    if dest == p.pid and (reason == "kill" or not p.trap_exit):
+        p.effects, p.cursor, p.notes = [(codes.DOOMED,)], 0, None
 
 
 def monitor(m: Machine, p: Process, e: Effect) -> None:
@@ -67,7 +60,27 @@ def monitor(m: Machine, p: Process, e: Effect) -> None:
         # At once, unlike the answer for a dead pid: so 300,000 times of 300,000 on the VM.
         m.deliver(p.pid, p.pid, (codes.S_DOWN, p.pid, ref, shown, "noproc"))
     else:
-        m.deliver(p.pid, pid, (codes.S_MONITOR, p.pid, ref, shown))
+        signal = (codes.S_MONITOR, p.pid, ref, shown)
+        if m.cluster or not _keeps_back(p):
+            m.deliver(p.pid, pid, signal)
+        else:
+            catch_up(m, p.pid)
+            travel(m, p.pid, pid, signal)
+
+
+def _keeps_back(p: Process) -> bool:
+    """Tell whether a monitor may leave late: the next thing done looks, and sends nothing (6.20).
+
+    Where the next thing is a signal, or an end, or a wait for a message, a late monitor could not
+    be told from a late process.
+    """
+    effects = p.effects
+    assert effects is not None
+    for at in range(p.cursor, len(effects)):
+        code = effects[at][0]
+        if code not in codes.SILENT:
+            return code in codes.LOOKING or (code == codes.INFO and effects[at][1] == p.pid)
+    return p.expired
 
 
 def unlink(m: Machine, p: Process, e: Effect) -> None:
@@ -78,8 +91,9 @@ def unlink(m: Machine, p: Process, e: Effect) -> None:
 
 
 def demonitor(m: Machine, p: Process, e: Effect) -> None:
-    """Stop a monitor; a DOWN in the mailbox stays."""
-    drop_monitor(m, p, e[1])
+    """Stop a monitor; a DOWN in the mailbox stays, unless it is flushed."""
+    if not drop_monitor(m, p, e[1]) and len(e) > 2:
+        _flush(p, e[1])
 
 
 def flag(m: Machine, p: Process, e: Effect) -> None:
@@ -228,6 +242,18 @@ def info(m: Machine, p: Process, e: Effect) -> Any:
     return _ask(m, p, e[1], e[2])
 
 
+def peeks(m: Machine, p: Process, pid: Pid) -> bool:
+    """Tell whether `alive` may look instead of asking: only messages lie ahead (rule 1.17)."""
+    target = m.processes.get(pid)
+    if target is None or pid == p.pid:
+        return False
+    ahead = m.channels.get((p.pid, pid))
+    waiting = [*(p.arrived or ()), *(target.arrived or ())]
+    if ahead is not None:
+        waiting += [signal for signal, _ in ahead.signals]
+    return all(signal[0] == codes.S_MESSAGE for signal in waiting)
+
+
 def _ask(m: Machine, p: Process, pid: Pid, keys: Any) -> Any:
     if pid == p.pid:
         return True if keys is None else information(m, p, keys)
@@ -241,20 +267,21 @@ def demonitor_now(m: Machine, p: Process, e: Effect) -> Any:
     """Stop a monitor, remove its DOWN from the mailbox, tell whether it was there."""
     _, ref, flush, info_asked = e
     existed = drop_monitor(m, p, ref)
-    flushed = False
     if flush and not existed:
-        for at, content in enumerate(p.mailbox or ()):
-            message = thaw(content)
-            if type(message) is tuple and message[:2] == ("DOWN", ref) and len(message) == 5:
-                del p.mailbox[at]  # type: ignore[union-attr]
-                flushed = True
-                if not p.mailbox:
-                    p.mailbox = None  # an empty one would count as one with a message
-                break
-    if not info_asked:
-        return True
+        _flush(p, ref)
     # With flush, False also says that the DOWN had come (rule 6.12).
-    return existed and not flushed
+    return existed if info_asked else True
+
+
+def _flush(p: Process, ref: Ref) -> None:
+    """Remove the DOWN of a monitor from the mailbox."""
+    for at, content in enumerate(p.mailbox or ()):
+        message = thaw(content)
+        if type(message) is tuple and message[:2] == ("DOWN", ref) and len(message) == 5:
+            del p.mailbox[at]  # type: ignore[union-attr]
+            if not p.mailbox:
+                p.mailbox = None  # an empty one would count as one with a message
+            return
 
 
 def unalias(m: Machine, p: Process, e: Effect) -> Any:

@@ -89,12 +89,14 @@ def fail(m: Machine, p: Process, error: BaseException) -> None:
 
 
 def answer(m: Machine, p: Process, kind: str, way: Any) -> None:
-    """Answer a `choose` or an `earlier` in one of the possible ways."""
+    """Answer a `choose`, an `earlier` or an `alive` in one of the possible ways."""
     assert p.effects is not None
     effect = p.effects[p.cursor]
     p.effects = None
     if kind == "choose":
         value = freeze(thaw(effect[1])[way])
+    elif kind == "peek":
+        value = True
     else:
         m.clock.assume(effect[1], effect[2], way)
         value = way

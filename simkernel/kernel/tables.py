@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from simkernel.kernel import codes
+from simkernel.kernel import codes, match_spec
 from simkernel.terms import ArgumentError, Pid, Ref, equal, freeze, sort_key, strict_key, thaw
 
 if TYPE_CHECKING:
@@ -18,12 +17,6 @@ Row = tuple[Any, ...]
 
 BAGS = ("bag", "duplicate_bag")
 END = "$end_of_table"
-
-
-class Field(Enum):
-    """A field of a pattern that is no value: what ANY is once it is a term."""
-
-    ANY = "ANY"
 
 
 class Table:
@@ -264,31 +257,86 @@ def match_delete(m: Machine, p: Process, where: Any, pattern: Any) -> Any:
     """Delete the rows that a pattern matches, in one event (rule 11.29)."""
     table = _writable(m, p, where)
     pattern = thaw(pattern)
-    bound = type(pattern) is tuple and len(pattern) >= table.keypos
-    key = pattern[table.keypos - 1] if bound else Field.ANY
-    # With a key in the pattern there is no need to look at the other rows.
-    keys = [table.key(key)] if bound and not _has_wildcard(key) else table.keys()
-    for stored in keys:
-        table.keep(stored, tuple(x for x in table.at(stored) if not _matches(thaw(x), pattern)))
+    for stored in _keys_for(table, [pattern]):
+        kept = (x for x in table.at(stored) if not match_spec.fits(thaw(x), pattern, {}))
+        table.keep(stored, tuple(kept))
     return True
 
 
-def _has_wildcard(pattern: Any) -> bool:
-    if type(pattern) is tuple:
-        return any(map(_has_wildcard, pattern))
-    return pattern is Field.ANY
+def _keys_for(table: Table, patterns: list[Any]) -> list[Any]:
+    """Give the stored keys whose rows a pattern may fit: with a key in it, that one alone."""
+    if len(patterns) == 1 and type(patterns[0]) is tuple and len(patterns[0]) >= table.keypos:
+        key = patterns[0][table.keypos - 1]
+        if match_spec.is_bound(key):
+            return [table.key(key)]
+    return table.keys()
 
 
-def _matches(value: Any, pattern: Any) -> bool:
-    if pattern is Field.ANY:
-        return True
-    if type(pattern) is tuple:
-        return (
-            type(value) is tuple
-            and len(value) == len(pattern)
-            and all(map(_matches, value, pattern))
-        )
-    return equal(value, pattern)
+def _rows_for(table: Table, patterns: list[Any]) -> list[Any]:
+    return [thaw(row) for stored in _keys_for(table, patterns) for row in table.at(stored)]
+
+
+def match(m: Machine, p: Process, where: Any, pattern: Any) -> Any:
+    """Give what rows hold for the variables of a pattern (rule 11.33)."""
+    table = _readable(m, p, where)
+    pattern = thaw(pattern)
+    found = [match_spec.bindings(row, pattern) for row in _rows_for(table, [pattern])]
+    return freeze([each for each in found if each is not None])
+
+
+def match_object(m: Machine, p: Process, where: Any, pattern: Any) -> Any:
+    """Give the rows that a pattern fits."""
+    table = _readable(m, p, where)
+    pattern = thaw(pattern)
+    rows = _rows_for(table, [pattern])
+    return freeze([row for row in rows if match_spec.fits(row, pattern, {})])
+
+
+def select(m: Machine, p: Process, where: Any, spec: Any) -> Any:
+    """Give what a match specification makes of the rows that it takes (rule 11.34)."""
+    table = _readable(m, p, where)
+    spec = match_spec.checked(thaw(spec))
+    rows = _rows_for(table, [clause[0] for clause in spec])
+    found = [match_spec.run(row, spec, p.pid) for row in rows]
+    return freeze([value for taken, value in found if taken])
+
+
+def select_count(m: Machine, p: Process, where: Any, spec: Any) -> Any:
+    """Count the rows for which a match specification gives true (rule 11.35)."""
+    found = thaw(select(m, p, where, spec))
+    return sum(value is True for value in found)
+
+
+def select_delete(m: Machine, p: Process, where: Any, spec: Any) -> Any:
+    """Delete the rows for which it gives true; gives how many (rule 11.35)."""
+    table = _writable(m, p, where)
+    spec = match_spec.checked(thaw(spec))
+    deleted = 0
+    for stored in _keys_for(table, [clause[0] for clause in spec]):
+        rows = table.at(stored)
+        kept = [x for x in rows if match_spec.run(thaw(x), spec, p.pid) != (True, True)]
+        deleted += len(rows) - len(kept)
+        table.keep(stored, tuple(kept))
+    return deleted
+
+
+def select_replace(m: Machine, p: Process, where: Any, spec: Any) -> Any:
+    """Replace rows by what it gives, under the same key; gives how many (rule 11.36)."""
+    table = _writable(m, p, where)
+    spec = match_spec.checked(thaw(spec))
+    if table.kind == "bag":
+        raise ArgumentError("select_replace() of a bag")
+    replaced = 0
+    for stored in _keys_for(table, [clause[0] for clause in spec]):
+        rows = []
+        for row in table.at(stored):
+            taken, value = match_spec.run(thaw(row), spec, p.pid)
+            rows.append(freeze(value) if taken else row)
+            replaced += taken
+            if taken and (type(value) is not tuple or table.key_of(value) != stored):
+                raise ArgumentError(f"select_replace() gave {value!r}, which has another key")
+        table.keep(stored, tuple(rows))
+    return replaced
 
 
 def rename(m: Machine, p: Process, where: Any, name: Any) -> Any:
@@ -382,19 +430,18 @@ def update_element(m: Machine, p: Process, where: Any, key: Any, update: Any) ->
     table = _writable(m, p, where)
     stored, updates = table.key(thaw(key)), thaw(update)
     row = _row_to_update(table, stored)
-    fields = None if row is None else list(thaw(row))
+    if row is None:
+        return False  # whatever the update is
+    fields = list(thaw(row))
     for one in updates if type(updates) is list else [updates]:
         if type(one) is not tuple or len(one) != 2 or type(one[0]) is not int:
             raise ArgumentError(f"{one!r} is no pair of a position and a value")
         position, value = one
         if position == table.keypos or position < 1:
             raise ArgumentError(f"a field at position {position} cannot be set")
-        if fields is not None:
-            if position > len(fields):
-                raise ArgumentError(f"a row of {len(fields)} fields has none at {position}")
-            fields[position - 1] = value
-    if fields is None:
-        return False
+        if position > len(fields):
+            raise ArgumentError(f"a row of {len(fields)} fields has none at {position}")
+        fields[position - 1] = value
     table.rows[stored] = freeze(tuple(fields))
     return True
 
@@ -448,7 +495,8 @@ OPERATIONS: dict[str, Any] = {
     operation.__name__: operation
     for operation in (
         new, insert, insert_new, lookup, lookup_element, take, member, delete, delete_key,
-        delete_object, delete_all_objects, match_delete, rename, first, last, next_key, prev,
+        delete_object, delete_all_objects, match_delete, match, match_object, select, select_count,
+        select_delete, select_replace, rename, first, last, next_key, prev,
         give_away, tab2list, info, update_counter, update_element,
     )
 }  # fmt: skip

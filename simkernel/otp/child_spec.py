@@ -112,6 +112,8 @@ def all_checked(specs: Iterable[Any], auto_shutdown: str) -> tuple[ChildSpec, ..
 
 def checked(spec: Any, auto_shutdown: str) -> ChildSpec:
     """Give a spec with its defaults filled in (rule 16.1); a fault raises Invalid."""
+    if isinstance(spec, dict) or (type(spec) is tuple and len(spec) == 6):
+        spec = spec_of(spec)  # a map, or the old tuple: what `init` gave as OTP has it
     if type(spec) is not ChildSpec:
         raise Invalid(("invalid_child_spec", spec))
     if spec.id is Absent:

@@ -6,6 +6,7 @@ The counterpart of OTP's `gen` and `proc_lib`. Written with kernel effects only.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from types import CoroutineType
 from typing import Any, ClassVar, NamedTuple, NoReturn
 
@@ -25,6 +26,7 @@ from simkernel.kernel.effects import (
     cast_name,
     demonitor,
     exit,
+    forget,
     monitor,
     note,
     post,
@@ -434,7 +436,7 @@ class Call(Awaited[Any]):
             ref = monitor(pid)
             tag: Any = ("monitor", ref)
         else:
-            ref = tag = monitor(pid, alias="reply_demonitor")
+            ref = tag = monitor(pid, alias="demonitor")
         post(pid, (self.label, (me, tag), self.request), self.request)
         wanted = Receive((Answered(tag, ref),), timeout, why=("call", pid, self.request))
         message = yield wanted
@@ -446,8 +448,8 @@ class Call(Awaited[Any]):
                 self.fail("timeout")
         elif len(message) == 5:
             self.fail(message[4])
-        elif timeout is None:
-            yield from demonitor(ref, flush=True).__await__()
+        else:
+            forget(ref)
         if listening:
             note("called", server=pid, answer=message[1])
         return message[1]
@@ -498,9 +500,15 @@ def given_ok() -> Awaited[str]:
 
 @routine
 async def _cast_via(server: Any, message: Any) -> str:
-    pid = await located(server)
-    if pid is not None:
-        send(pid, message)
+    match server:
+        case ("via", module, name):
+            # As in Elixir: whatever goes wrong in `send` is nobody's business (rule 15.58).
+            with suppress(Exception, Exit, Throw):
+                await result_of(module.send(name, message))
+        case _:
+            pid = await located(server)
+            if pid is not None:
+                send(pid, message)
     return "ok"
 
 
@@ -538,13 +546,18 @@ async def stop(mfa: tuple[Any, str] | None, server: Any, reason: Any, timeout: i
         raise failed("noproc")
     if pid == self_() and mfa is not None:
         raise failed("calling_self")
-    ref = monitor(pid)
-    send(pid, (SYSTEM, None, ("terminate", reason)))
+    ref = monitor(pid, alias="demonitor")
+    send(pid, (SYSTEM, (self_(), ref), ("terminate", reason)))
     pattern = ("DOWN", ref, ANY, ANY, ANY)
     message = await waiting(Receive((pattern,), timeout, why=("stop", pid, reason)))
     if message is TIMEOUT:
         await demonitor(ref, flush=True)
+        await receive((ref, ANY), after=0)
         raise failed("timeout")
-    if not equal(message[4], reason):
-        raise failed(message[4])
+    why = message[4]
+    if await receive((ref, ANY), after=0) is TIMEOUT and why != "noproc":
+        # It ended by itself, before it took the request (rule 15.63).
+        raise failed((why, ("sys", "terminate", [pid, reason, "infinity"])))
+    if not equal(why, reason):
+        raise failed(why)
     return "ok"

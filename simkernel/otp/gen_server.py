@@ -10,7 +10,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from simkernel.errors import UsageError
-from simkernel.kernel.awaited import Awaited, Rest, context, routine
+from simkernel.kernel.awaited import ASLEEP, AT_REST, Awaited, Rest, context, routine
 from simkernel.kernel.effects import note, process_info, self_
 from simkernel.kernel.patterns import TIMEOUT
 from simkernel.otp import gen, in_place
@@ -35,7 +35,6 @@ __all__ = [
 ]  # fmt: skip
 
 CALLBACKS = ("init", "handle_call", "handle_cast", "handle_info", "handle_continue")
-_AT_REST = Rest()
 
 
 @routine
@@ -272,10 +271,10 @@ class Server(gen.Behaviour):
             if then is None:
                 self.state, self.after = state, None
                 gen.answered(caller, answer)
-                return _AT_REST
+                return AT_REST
         elif kind is NoReply and result.then is None:
             self.state, self.after = result.state, None
-            return _AT_REST
+            return AT_REST
         self.task = self.unusual(callback, request, result, error, caller)
         return super().send(None)
 
@@ -307,7 +306,7 @@ class Server(gen.Behaviour):
             kind = type(then)
             if then is None or then == "infinity":
                 self.after = None
-                return _AT_REST
+                return AT_REST
             if kind is int:
                 self.after = then
                 note("timeout set", ms=then)
@@ -318,7 +317,7 @@ class Server(gen.Behaviour):
             # A server at rest has no stack to drop, so that hibernation is a rest like any other.
             note("hibernated")
             self.after = None
-            return _AT_REST
+            return ASLEEP
 
     async def run(self, callback: Any, args: tuple[Any, ...], caller: Any = None) -> Any:
         """Run a callback and do what it says; gives what is to follow the new state."""
@@ -429,7 +428,7 @@ class Server(gen.Behaviour):
 
     def resting(self) -> Rest:
         """Wait again; the timeout starts again in full (rule 15.31)."""
-        return _AT_REST if self.after is None else Rest(self.after)
+        return AT_REST if self.after is None else Rest(self.after)
 
     # --- Snapshots -------------------------------------------------------------------------------
 

@@ -369,6 +369,72 @@ class Registry:
             total += described[1] if described is not None else 0
         return total
 
+    # --- Match specifications --------------------------------------------------------------------
+
+    @staticmethod
+    @routine
+    async def match(registry: str, key: Any, pattern: Any, guards: Any = ()) -> list[Any]:
+        """Give the (pid, value) of the entries of a key whose value fits a pattern (21.27)."""
+        info = await info_of(registry)
+        spec = _of_values(key, "_", pattern, guards, ("element", 2, "$_"))
+        found = [
+            await _selected(x.keys, ets.select, spec) for x in await _of_key(registry, info, key)
+        ]
+        return [entry for entries in found for entry in entries or ()]
+
+    @staticmethod
+    @routine
+    async def count_match(registry: str, key: Any, pattern: Any, guards: Any = ()) -> int:
+        """Count them."""
+        info = await info_of(registry)
+        spec = _of_values(key, "_", pattern, guards, True)
+        partitions = await _of_key(registry, info, key)
+        return sum([await _selected(x.keys, ets.select_count, spec) or 0 for x in partitions])
+
+    @staticmethod
+    @routine
+    async def unregister_match(registry: str, key: Any, pattern: Any, guards: Any = ()) -> str:
+        """Remove the running process's own entries of a key whose value fits (21.28)."""
+        info = await info_of(registry)
+        own = await partition_of(registry, info, _place(self_(), info.partitions))
+        keys = own.keys
+        if info.kind == "unique":
+            keys = (await partition_of(registry, info, _place(key, info.partitions))).keys
+        total = await ets.select_count(keys, _of_values(key, self_(), "_", (), True))
+        spec = _of_values(key, self_(), pattern, guards, True)
+        deleted = await ets.select_delete(keys, spec)
+        rows = [row for row in await ets.lookup(own.pids, self_()) if equal(row[1], key)]
+        for row in rows[:deleted]:
+            await ets.delete_object(own.pids, row)
+        if deleted == total:
+            await _unlink_if_unregistered(own)
+            await _tell(info, "unregister", registry, key, self_())
+        return "ok"
+
+    @staticmethod
+    @routine
+    async def select(registry: str, spec: Any) -> list[Any]:
+        """Give what a match specification over (key, pid, value) makes of all entries (21.29)."""
+        info = await info_of(registry)
+        made = _of_entries(spec)
+        found: list[Any] = []
+        for at in range(info.partitions):
+            keys = (await partition_of(registry, info, at)).keys
+            found += await _selected(keys, ets.select, made) or ()
+        return found
+
+    @staticmethod
+    @routine
+    async def count_select(registry: str, spec: Any) -> int:
+        """Count the entries for which a match specification gives True."""
+        info = await info_of(registry)
+        made = _of_entries(spec)
+        total = 0
+        for at in range(info.partitions):
+            keys = (await partition_of(registry, info, at)).keys
+            total += await _selected(keys, ets.select_count, made) or 0
+        return total
+
     # --- Meta ------------------------------------------------------------------------------------
 
     @staticmethod
@@ -431,10 +497,38 @@ class Registry:
     async def send(term: Any, message: Any) -> Any:
         """Send to the process behind a name; a free one raises badarg (rule 21.18)."""
         registry, key, _ = _name(term)
-        for pid, _ in await gen.result_of(Registry.lookup(registry, key)):
-            send(pid, message)
-            return message
-        raise ArgumentError(f"no process is registered as {term!r}")
+        match await gen.result_of(Registry.lookup(registry, key)):
+            case [(pid, _)]:
+                send(pid, message)
+                return message
+            case []:
+                raise ArgumentError(f"no process is registered as {term!r}")
+            case several:  # of a duplicate registry: there is no clause for them
+                raise ErlangError(("case_clause", several))
+
+
+def _of_values(key: Any, pid: Any, pattern: Any, guards: Any, body: Any) -> Any:
+    """Give the specification over rows (key, (pid, value)) of one key."""
+    same = ("=:=", ("element", 1, "$_"), ("const", key))
+    return [(("_", (pid, pattern)), [same, *guards], [body])]
+
+
+def _of_entries(spec: Any) -> Any:
+    """Give a specification over (key, pid, value) as one over rows; a wrong one raises (21.29)."""
+    made = []
+    if type(spec) is not list:
+        raise ArgumentError("invalid match specification in Registry.select()")
+    for clause in spec:
+        match clause:
+            case ((key, pid, value), list() as guards, list() as body):
+                made.append(((key, (pid, value)), guards, body))
+            case _:
+                raise ArgumentError(f"invalid match specification in Registry.select(): {clause!r}")
+    return made
+
+
+async def _selected(keys: Ref, operation: Callable[..., Awaited[Any]], spec: Any) -> Any:
+    return await operation(keys, spec)
 
 
 def _name(term: Any) -> tuple[str, Any, Any]:

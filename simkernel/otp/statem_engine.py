@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from types import CoroutineType
 from typing import Any, NoReturn
 
-from simkernel.kernel.awaited import Rest, context
+from simkernel.kernel.awaited import ASLEEP, AT_REST, Rest, context
 from simkernel.kernel.effects import note
 from simkernel.otp import gen, in_place
 from simkernel.otp.results import Absent, Ignore, Reply, Stop
@@ -31,7 +31,6 @@ from simkernel.terms import ErlangError, Exit, Stack, Throw, equal, freeze, reas
 Event = tuple[Any, Any]
 """Its type, and its content, which is frozen: a postponed event comes again as it came first."""
 
-_AT_REST = Rest()
 _BAD_ACTION = "bad_action_from_state_function"
 _BAD_ENTER_ACTION = "bad_state_enter_action_from_state_function"
 
@@ -153,7 +152,8 @@ class StateMachine(gen.Behaviour):
             return await self.go_on(first, queue)
         if turn.hibernates:
             note("hibernated")
-        return _AT_REST
+            return ASLEEP
+        return AT_REST
 
     # --- The loop --------------------------------------------------------------------------------
 
@@ -196,7 +196,8 @@ class StateMachine(gen.Behaviour):
         # A machine at rest has no stack to drop, so that hibernation is a rest like any other.
         if turn.hibernates:
             note("hibernated")
-        return _AT_REST
+            return ASLEEP
+        return AT_REST
 
     def next(self, queue: deque[Event]) -> Event | None:
         """Give the event that comes before anything in the mailbox, if there is one."""
@@ -405,7 +406,7 @@ class StateMachine(gen.Behaviour):
 
     def resting(self) -> Rest:
         """Wait for the next message."""
-        return _AT_REST
+        return AT_REST
 
     def save(self) -> tuple[Any, ...]:
         """Give the values that this process is between two messages."""

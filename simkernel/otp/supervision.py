@@ -11,6 +11,7 @@ from typing import Any
 
 from simkernel.kernel.awaited import Receive, context
 from simkernel.kernel.effects import (
+    alive,
     choose,
     earlier,
     exit,
@@ -352,7 +353,7 @@ class Engine(GenServer):
             case "which_children":
                 return Reply([_listed(child) for child in reversed(tree.children)], tree)
             case "count_children":
-                return Reply(_counted(tree), tree)
+                return Reply(await _counted(tree), tree)
             case ("start_child", spec):
                 return await _start_child(tree, spec)
             case (("terminate_child" | "restart_child" | "delete_child") as what, id):
@@ -375,10 +376,12 @@ def _listed(child: Child) -> tuple[Any, ...]:
     return (child.spec.id, pid, child.spec.type, child.spec.modules)
 
 
-def _counted(tree: Tree) -> dict[str, int]:
+async def _counted(tree: Tree) -> dict[str, int]:
     types = [child.spec.type for child in tree.children]
+    # A child that was never linked may be dead without the supervisor's knowing (rule 16.6).
+    living = [await alive(child.pid) for child in tree.children if type(child.pid) is Pid]
     return {
-        "active": sum(type(child.pid) is Pid for child in tree.children),
+        "active": sum(living),
         "specs": len(types),
         "supervisors": types.count("supervisor"),
         "workers": types.count("worker"),

@@ -26,6 +26,7 @@ from simkernel.kernel.effects import (
 )
 from simkernel.otp import gen
 from simkernel.otp.gen_server import GenServer, NoReply, Ok, Reply
+from simkernel.otp.results import Absent
 from simkernel.terms import Exit, Instant, Map, Pid, Ref
 
 SERVER = "timer_server"
@@ -33,6 +34,30 @@ BADARG = ("error", "badarg")
 SEND, EXIT = "send", "exit"
 
 sleep = effects.sleep
+
+
+def seconds(n: int) -> int:
+    """Give n seconds in ms.
+
+    >>> seconds(2), minutes(1), hours(1), hms(1, 0, 1)
+    (2000, 60000, 3600000, 3601000)
+    """
+    return 1_000 * n
+
+
+def minutes(n: int) -> int:
+    """Give n minutes in ms."""
+    return 60_000 * n
+
+
+def hours(n: int) -> int:
+    """Give n hours in ms."""
+    return 3_600_000 * n
+
+
+def hms(h: int, m: int, s: int) -> int:
+    """Give hours, minutes and seconds in ms."""
+    return hours(h) + minutes(m) + seconds(s)
 
 
 # --- Calls ---------------------------------------------------------------------------------------
@@ -54,8 +79,10 @@ async def apply_after(ms: int, *call: Any) -> Any:
 
 
 @routine
-async def send_after(ms: int, dest: Any, message: Any) -> Any:
-    """Send `message` to a pid or a name after `ms` (rules 23.2 to 23.4)."""
+async def send_after(ms: int, dest: Any, message: Any = Absent) -> Any:
+    """Send `message` to a pid or a name, or to oneself, after `ms` (rules 23.2 to 23.4)."""
+    if message is Absent:
+        dest, message = self_(), dest
     if not _is_time(ms) or type(dest) not in (Pid, str):
         return BADARG
     if ms and type(dest) is Pid:
@@ -64,22 +91,27 @@ async def send_after(ms: int, dest: Any, message: Any) -> Any:
 
 
 @routine
-async def exit_after(ms: int, target: Any, reason: Any) -> Any:
-    """Send an exit signal to a pid or a name after `ms`: the timer server does (rule 23.6)."""
+async def exit_after(ms: int, target: Any, reason: Any = Absent) -> Any:
+    """Send an exit signal to a pid, a name, or oneself, after `ms`: the server does (rule 23.6)."""
+    if reason is Absent:
+        target, reason = self_(), target
     if type(target) not in (Pid, str):
         return BADARG
     return await _once(ms, (EXIT, target, reason))
 
 
 @routine
-async def kill_after(ms: int, target: Any) -> Any:
-    """Kill a process after `ms`."""
+async def kill_after(ms: int, target: Any = Absent) -> Any:
+    """Kill a process, or oneself, after `ms`."""
+    target = self_() if target is Absent else target
     return await gen.result_of(exit_after(ms, target, "kill"))
 
 
 @routine
-async def send_interval(ms: int, dest: Any, message: Any) -> Any:
-    """Send `message` every `ms`, for as long as `dest` is there (rule 23.7)."""
+async def send_interval(ms: int, dest: Any, message: Any = Absent) -> Any:
+    """Send `message` every `ms`, for as long as `dest`, or oneself, is there (rule 23.7)."""
+    if message is Absent:
+        dest, message = self_(), dest
     if not _is_time(ms) or type(dest) not in (Pid, str):
         return BADARG
     return await _asked(("interval", now(), ms, dest, (SEND, dest, message)))

@@ -35,9 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--sim-runs", type=int, help="runs of each sim test")
     group.addoption("--sim-seconds", type=float, help="seconds that each sim test may search")
     group.addoption("--sim-seed", type=int, help="seed of the first run")
-    group.addoption(
-        "--sim-strategy", help="portfolio, walk, pct, pos, surw, dfs, dpor, rf, delay or auto"
-    )
+    group.addoption("--sim-strategy", help="how to search, as `simkernel check --strategy`")
     group.addoption("--sim-network", help="node or cluster")
     group.addoption("--sim-replay", metavar="BLOB", help="run only what a failed test printed")
 
@@ -83,8 +81,8 @@ class Sim:
         """Check a system; the test fails if it is violated, or if the search gave no answer.
 
         `parameters` are the arguments of `main`. Options are those of the mark: runs (200),
-        seconds (60), strategy ("portfolio"), network ("node"), seed (0), require_complete (False), and
-        those of a spec: properties, expect, horizon_ms, settle.
+        seconds (60), strategy ("portfolio"), network ("node"), seed (0),
+        require_complete (False), and those of a spec: properties, expect, horizon_ms, settle.
         """
         from checkers.check import Budget, check
 

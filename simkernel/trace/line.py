@@ -59,6 +59,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "done": (),
     "choose": ("way", "value"),
     "earlier": ("way", "value"),
+    "peek": ("way", "value"),
+    "doomed": (),
     "rest": (),
     "end": ("reason", "killed"),
     "side": ("way",),
@@ -71,7 +73,19 @@ SIGNAL_FIELDS: tuple[tuple[str, ...], ...] = (
 )  # fmt: skip
 
 OWN_TRANSITIONS = frozenset(
-    {"start", "take", "timeout", "handle", "arrive", "fire", "expire", "done", "choose", "earlier"}
+    {
+        "start",
+        "take",
+        "timeout",
+        "handle",
+        "arrive",
+        "fire",
+        "expire",
+        "done",
+        "choose",
+        "earlier",
+        "peek",
+    }
 )
 
 

@@ -344,6 +344,7 @@ def test_a_victim_may_still_act_after_the_signal_was_sent() -> None:
     assert outcomes(victim_may_still_act) == {
         (False, False, "killed"),
         (False, True, "killed"),  # it acted after the signal had been sent
+        (False, True, "normal"),  # ... and ended before it handled it
         (True, True, "killed"),
         (True, True, "normal"),
     }

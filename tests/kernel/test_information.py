@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from checkers.dfs import outcomes
 from simkernel.errors import ArgumentError
 from simkernel.kernel.effects import (
     alive,
@@ -127,7 +126,7 @@ async def length_of_another() -> Any:
 
 
 @pytest.mark.rule("10.3", "12.11")
-def test_the_length_counts_all_that_has_arrived() -> None:
+def test_the_length_counts_what_one_has_sent() -> None:
     assert both(length_of_its_own) == {(1, 0)}
     assert both(length_of_another) == {2}
 
@@ -146,11 +145,10 @@ async def two_that_look() -> Any:
 
 
 @pytest.mark.rule("12.11")
-def test_a_length_that_was_seen_constrains_what_comes_later() -> None:
-    # Of two that send to each other and then look, on node not both see nothing.
-    node = {(True, True), (True, False), (False, True)}
-    assert outcomes(two_that_look) == node
-    assert outcomes(two_that_look, network="cluster") == node | {(False, False)}
+def test_a_length_may_leave_out_what_others_have_sent() -> None:
+    # Of two that send to each other and then look both may see nothing, as on the VM.
+    every = {(True, True), (True, False), (False, True), (False, False)}
+    assert both(two_that_look) == every
 
 
 async def lists_messages() -> Any:

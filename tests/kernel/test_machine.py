@@ -29,6 +29,7 @@ from simkernel.kernel.effects import (
     unlink,
     whereis,
 )
+from simkernel.kernel.machine import Machine
 from simkernel.kernel.patterns import ANY
 from simkernel.terms import Pid
 from tests.kernel.programs import (
@@ -299,7 +300,7 @@ def test_a_receive_takes_in_what_has_arrived_until_something_fits() -> None:
     assert kinds(m, MAIN) == ["take", "handle"]
 
 
-# --- 12.12 to 12.15: what observes arrivals ------------------------------------------------------
+# --- 12.11 to 12.15: what observes arrivals ------------------------------------------------------
 
 
 async def acts(how: str) -> None:
@@ -345,28 +346,14 @@ async def disturbs(how: str) -> None:
     await idle()
 
 
-OBSERVES = {
-    "end": True,
-    "demonitor": True,
-    "demonitor now": True,
-    "unlink": True,
-    "link": True,
-    "trap off": True,
-    "exit itself": True,
-    "length": True,
-    "several": True,
-    "trap on": False,
-    "priority": False,
-    "exit another": False,
-    "links": False,
-    "send": False,
-    "log": False,
-}
+FORCING_NOTHING = (
+    "end", "demonitor", "demonitor now", "unlink", "link", "trap off", "length", "several",
+    "trap on", "priority", "exit itself", "exit another", "links", "send", "log",
+)  # fmt: skip
 
 
-@pytest.mark.rule("12.11", "12.12", "12.13", "12.14")
-@pytest.mark.parametrize(("how", "observes"), OBSERVES.items())
-def test_what_waits_until_all_that_has_arrived_is_handled(how: str, observes: bool) -> None:
+def acting(how: str) -> Machine:
+    """Give a machine whose child acts, with a message that it has not handled."""
     m = machine(disturbs, how)
     step(m, "start", MAIN)
     step(m, "do", MAIN)
@@ -376,9 +363,38 @@ def test_what_waits_until_all_that_has_arrived_is_handled(how: str, observes: bo
     if how.startswith("demonitor"):
         step(m, "do", CHILD)  # the monitor
     step(m, "do", MAIN)  # the disturbance arrives
-    assert kinds(m, CHILD) == (["handle"] if observes else ["do", "handle"])
+    return m
+
+
+@pytest.mark.rule("12.11", "12.12", "12.13", "12.14", "12.15")
+@pytest.mark.parametrize("how", FORCING_NOTHING)
+def test_what_is_done_forces_no_handling(how: str) -> None:
+    m = acting(how)
+    assert kinds(m, CHILD) == ["do", "handle"]
     step(m, "handle", CHILD)
     assert kinds(m, CHILD) == ["do"]
+
+
+@pytest.mark.rule("1.14", "12.15")
+def test_behind_a_deadly_signal_to_itself_a_process_only_handles() -> None:
+    m = acting("exit itself")
+    step(m, "do", CHILD)
+    assert kinds(m, CHILD) == ["handle"]
+    step(m, "handle", CHILD)
+    assert kinds(m, CHILD) == ["handle"]
+    step(m, "handle", CHILD)
+    assert CHILD not in m.processes
+
+
+async def looks_at_its_own() -> Any:
+    spawn(tell, self_(), "m")
+    send(self_(), "own")
+    return (await process_info(self_(), "message_queue_len"))[1]
+
+
+@pytest.mark.rule("12.11")
+def test_the_own_length_counts_what_one_sent_oneself() -> None:
+    assert both(looks_at_its_own) == {1, 2}
 
 
 async def end_after_a_kill_has_arrived() -> Any:
@@ -388,13 +404,15 @@ async def end_after_a_kill_has_arrived() -> Any:
 
 
 @pytest.mark.rule("12.12")
-def test_a_signal_that_came_before_the_end_decides_the_reason() -> None:
+def test_a_process_may_end_with_a_deadly_signal_unhandled() -> None:
+    assert both(end_after_a_kill_has_arrived) == {"x", "normal"}
     m = machine(end_after_a_kill_has_arrived)
     step(m, "start", MAIN)
     step(m, "do", MAIN)
     step(m, "start", CHILD)
     step(m, "do", MAIN)
-    assert kinds(m, CHILD) == ["handle"]
+    assert kinds(m, CHILD) == ["do", "handle"]
+    step(m, "handle", CHILD)
     assert finish(m).returned == "x"
 
 
@@ -412,7 +430,7 @@ async def exits(pid: Pid) -> None:
 
 
 @pytest.mark.rule("12.13")
-def test_a_signal_that_came_while_trapping_is_a_message() -> None:
+def test_a_signal_that_came_while_trapping_may_be_deadly_afterwards() -> None:
     assert both(trap_on_and_off) == {("exit", "x"), ("m", "EXIT"), ("EXIT", "m")}
 
 
@@ -422,13 +440,13 @@ async def to_oneself_among_others() -> Any:
     return await receive()
 
 
-@pytest.mark.rule("12.15", "1.13")
+@pytest.mark.rule("1.13")
 @pytest.mark.parametrize("network", BOTH)
 def test_what_others_sent_may_come_before_what_one_sends_oneself(network: str) -> None:
     assert outcomes(to_oneself_among_others, network=network) == {"m", "s"}
 
 
-@pytest.mark.rule("12.15")
+@pytest.mark.rule("1.13")
 def test_on_cluster_what_has_arrived_stays_before_a_send_to_oneself() -> None:
     m = machine(to_oneself_among_others, network="cluster")
     step(m, "start", MAIN)

@@ -8,6 +8,7 @@ import pytest
 
 from checkers.dfs import outcomes
 from simkernel.errors import ArgumentError
+from simkernel.kernel import ets
 from simkernel.kernel.effects import (
     alive,
     demonitor,
@@ -531,3 +532,46 @@ def test_the_last_step_is_over_before_the_end() -> None:
     step(m, "do", CHILD)  # its send, the last of its effects
     assert CHILD in m.processes
     assert outcomes(monitors_after_the_last_effect) >= {"true"}
+
+
+async def watches_and_shows(victim: Pid, boss: Pid, tab: Any) -> None:
+    ref = monitor(victim)
+    await ets.insert(tab, ("shown", True))
+    down = await receive(("DOWN", ref, ANY, ANY, ANY))
+    send(boss, down[4])
+
+
+async def kills_when_shown() -> Any:
+    tab = await ets.new("t", access="public")
+    victim = spawn(idle)
+    spawn(watches_and_shows, victim, self_(), tab)
+    if not await ets.lookup(tab, "shown"):
+        return "not shown"
+    exit(victim, "kill")
+    return await receive()
+
+
+@pytest.mark.rule("6.20")
+def test_a_monitor_that_others_could_see_set_may_still_come_late_on_node() -> None:
+    assert outcomes(kills_when_shown) == {"not shown", "killed", "noproc"}
+
+
+async def watches_and_tells(victim: Pid, boss: Pid) -> None:
+    ref = monitor(victim)
+    send(boss, "watching")
+    down = await receive(("DOWN", ref, ANY, ANY, ANY))
+    send(boss, down[4])
+
+
+async def kills_when_told() -> Any:
+    victim = spawn(idle)
+    spawn(watches_and_tells, victim, self_())
+    await receive("watching")
+    exit(victim, "kill")
+    return await receive()
+
+
+@pytest.mark.rule("6.20", "1.10")
+def test_a_monitor_leaves_before_the_next_signal() -> None:
+    assert outcomes(kills_when_told) == {"killed"}
+    assert outcomes(kills_when_told, network="cluster") == {"killed", "noproc"}

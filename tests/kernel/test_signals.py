@@ -44,6 +44,7 @@ from tests.kernel.programs import (
     quiet,
     rest,
     returned,
+    step,
     tell,
     until,
 )
@@ -454,3 +455,57 @@ def test_a_terminated_process_does_not_come_to_its_own_exit() -> None:
 def test_exit_is_no_exception_in_the_victim() -> None:
     assert issubclass(Exit, BaseException)
     assert returned(kill_a_careful_body, seed=3) == ((), False)
+
+
+# --- 1.17: looking instead of asking -------------------------------------------------------------
+
+
+async def asks_and_is_hit(boss: Pid) -> None:
+    victim = await receive(Pid)
+    send(boss, await alive(victim))
+
+
+async def hit_before_it_asks() -> Any:
+    victim = spawn(idle)
+    asker = spawn(asks_and_is_hit, self_())
+    send(victim, "m")
+    send(asker, victim)
+    exit(victim, "kill")
+    return await receive()
+
+
+async def hits_and_asks() -> Any:
+    victim = spawn(idle)
+    exit(victim, "kill")
+    return await alive(victim)
+
+
+@pytest.mark.rule("1.17", "1.6")
+def test_alive_may_look_where_nothing_but_messages_is_under_way() -> None:
+    assert both(hit_before_it_asks) == {True, False}
+    assert both(hits_and_asks) == {False}
+
+
+async def looks_behind_a_message() -> Any:
+    victim = spawn(reads_its_length, self_())
+    send(victim, "m")
+    await alive(victim)
+    send(victim, "go")
+    return await receive()
+
+
+async def reads_its_length(boss: Pid) -> None:
+    await receive("go", after=None)
+    send(boss, "went")
+
+
+@pytest.mark.rule("1.17")
+def test_looking_is_a_transition_of_its_own() -> None:
+    m = machine(looks_behind_a_message)
+    until(m, "do", Pid(()))
+    while not any(option.kind == "peek" for option in m.enabled()):
+        step(m, "do", Pid(()))
+    assert m.processes[Pid((1,))].arrived is not None
+    step(m, "peek", Pid(()))
+    assert m.processes[Pid((1,))].arrived is not None
+    assert finish(m).returned == "went"

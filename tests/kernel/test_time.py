@@ -16,6 +16,7 @@ from simkernel.kernel.effects import (
     exit,
     log,
     now,
+    process_info,
     read_timer,
     receive,
     self_,
@@ -101,7 +102,7 @@ async def depends_on_its_setting() -> Any:
 
 async def sets_when_told(boss: Pid) -> None:
     send(boss, "first")
-    await alive(boss)  # by now it has arrived
+    await process_info(boss, "status")  # by now it has arrived
     send_after(boss, "then", 0)
 
 

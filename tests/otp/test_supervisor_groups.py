@@ -111,13 +111,13 @@ def test_rest_for_one_leaves_those_before_alone() -> None:
     assert [line[:2] for line in lines] == [("down", "b"), ("down", "c"), ("up", "b"), ("up", "c")]
 
 
-@pytest.mark.rule("16.48")
+@pytest.mark.rule("16.47")
 def test_a_group_restart_drops_temporary_children() -> None:
     children = [child("a"), child("b"), child("c", restart="temporary")]
     assert moved("one_for_all", *children)[1] == ["a", "b"]
 
 
-@pytest.mark.rule("16.49")
+@pytest.mark.rule("16.47")
 def test_a_group_restart_revives_a_transient_child_that_had_ended() -> None:
     async def main() -> Any:
         sup = await supervised(
@@ -131,7 +131,7 @@ def test_a_group_restart_revives_a_transient_child_that_had_ended() -> None:
     assert run(main) == (True, True)
 
 
-@pytest.mark.rule("16.50")
+@pytest.mark.rule("16.49", "16.50")
 @pytest.mark.parametrize("strategy", ["one_for_all", "rest_for_one"])
 def test_a_group_restart_that_fails_is_tried_again(strategy: str) -> None:
     async def main() -> Any:
@@ -149,7 +149,7 @@ def test_a_group_restart_that_fails_is_tried_again(strategy: str) -> None:
     assert ups == (["a", "b", "a", "b", "a", "b"] if strategy == "one_for_all" else ["a", "b", "b"])
 
 
-@pytest.mark.rule("16.51")
+@pytest.mark.rule("16.51", "16.52")
 @pytest.mark.parametrize(
     ("auto_shutdown", "ends", "reason"),
     [
@@ -176,7 +176,7 @@ def test_the_end_of_significant_children_shuts_the_supervisor_down(
     assert run(main) == reason
 
 
-@pytest.mark.rule("16.52")
+@pytest.mark.rule("16.53")
 def test_a_significant_child_that_is_terminated_by_hand_shuts_nothing_down() -> None:
     async def main() -> Any:
         significant = {"restart": "transient", "significant": True}
@@ -187,7 +187,7 @@ def test_a_significant_child_that_is_terminated_by_hand_shuts_nothing_down() -> 
     assert run(main) is True
 
 
-@pytest.mark.rule("16.52")
+@pytest.mark.rule("16.51")
 def test_a_significant_child_that_is_restarted_shuts_nothing_down() -> None:
     async def main() -> Any:
         significant = {"restart": "transient", "significant": True}
@@ -200,7 +200,7 @@ def test_a_significant_child_that_is_restarted_shuts_nothing_down() -> None:
     assert run(main) == (True, True)
 
 
-@pytest.mark.rule("16.47")
+@pytest.mark.rule("16.48")
 @pytest.mark.parametrize("strategy", ["one_for_all", "rest_for_one"])
 def test_a_group_restart_counts_once(strategy: str) -> None:
     async def main() -> Any:

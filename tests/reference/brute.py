@@ -12,7 +12,7 @@ that has arrived (see FINDINGS.md): `LESSONS` is rule 7 of the kernel lessons,
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
@@ -35,7 +35,8 @@ class Rules:
     messages has reached either, a process may find another alive without waiting for an answer.
     `late_release`: a process is dead for link and monitor a moment before its table is gone, and
     that a moment before its name is free. `late_noproc`: what the runtime answers for the dead, to
-    a monitor or a link, arrives by an event of its own, on a node too.
+    a monitor or a link, arrives by an event of its own, on a node too. `waits_send`: a monitor has
+    left before its process waits for a message without a limit.
     """
 
     observing: frozenset[str]
@@ -43,6 +44,7 @@ class Rules:
     peeking: bool
     late_release: bool
     late_noproc: bool = False
+    waits_send: bool = False
 
 
 RULE_7: Final = frozenset(
@@ -53,6 +55,7 @@ PROMPT: Final = Rules(VM.observing, lazy_monitor=False, peeking=False, late_rele
 LESSONS: Final = Rules(
     RULE_7, lazy_monitor=False, peeking=False, late_release=False, late_noproc=True
 )
+MACHINE: Final = replace(VM, late_release=False, late_noproc=True, waits_send=True)
 
 
 class Proc(NamedTuple):
@@ -88,6 +91,7 @@ SENDING: Final = frozenset(
     {"send", "exit", "link", "unlink", "monitor", "demonitor", "alive", "end"}
 )
 TABLE_OPS: Final = frozenset({"insert", "insert_new", "lookup", "delete", "spin"})
+PLAIN: Final = frozenset({"msg", "own"})  # a message of another, and one to oneself
 ANSWERED: Final = frozenset({"link", "monitor", "ask"})
 
 
@@ -159,7 +163,8 @@ class Model:
         p = state.procs[who]
         op: Op = self._op(p, who)
         kind = op[0]
-        if p.held is not None and kind in SENDING:
+        waits = kind == "recv" and op[2] is None and self.rules.waits_send
+        if p.held is not None and (kind in SENDING or waits):
             return
         if kind == "recv":
             yield from self._receive(state, who, op)
@@ -168,6 +173,8 @@ class Model:
             kind = "exit_self"
         need = "trap_off" if op == ("trap", False) else kind
         if need in self.rules.observing and p.queue:
+            return
+        if kind == "len" and any(_own(signal, who) for signal in p.queue):
             return
         for after in getattr(self, f"_{kind}")(state, who, *op[1:]):
             yield after, None
@@ -229,7 +236,7 @@ class Model:
         p = state.procs[who]
         signal, p = p.queue[0], p._replace(queue=p.queue[1:])
         match signal:
-            case ("msg", message):
+            case ("msg" | "own", message):
                 p = p._replace(box=(*p.box, message))
             case ("exit", src, reason, linked):
                 return self._handle_exit(_put(state, who, p), who, src, reason, linked)
@@ -333,12 +340,13 @@ class Model:
     # -- operations: each gives the states after it, none while it has to wait -------------------
 
     def _send(self, state: State, who: int, target: str, value: str) -> list[State]:
-        message = ("msg", value)
+        message = ("own" if self.at.get(target) == who else "msg", value)
         if target in self.at:
             return [self._deliver(self._next(state, who), who, self.at[target], message)]
         holder = dict(state.names).get(target)
         if holder is None:
             return [self._next(state, who, "badarg")]
+        message = ("own" if holder == who else "msg", value)
         return [self._deliver(self._next(state, who, "sent"), who, holder, message)]
 
     def _exit(self, state: State, who: int, target: str, reason: str) -> list[State]:
@@ -433,7 +441,7 @@ class Model:
         asking = _put(state, who, p._replace(asking=True, fresh=False))
         out = [self._deliver(asking, who, peer, ("ask", who))]
         ahead = (*state.procs[peer].queue, *dict(state.wires).get((who, peer), ()))
-        if self.rules.peeking and all(signal[0] == "msg" for signal in (*p.queue, *ahead)):
+        if self.rules.peeking and all(signal[0] in PLAIN for signal in (*p.queue, *ahead)):
             out.append(self._next(state, who, True))
         return out
 
@@ -518,6 +526,11 @@ def _still_under_way(wires: Iterable[Any], dead: int) -> Iterator[Any]:
         left = tuple(s for s in signals if pair[1] != dead or s[0] in ANSWERED)
         if left:
             yield pair, left
+
+
+def _own(signal: Signal, who: int) -> bool:
+    """Tell whether a process has sent this to itself: its length counts it (FINDINGS, 9)."""
+    return signal[0] == "own" or (signal[0] == "exit" and signal[1] == who)
 
 
 def _matches(patterns: tuple[str, ...] | None, message: Message) -> bool:

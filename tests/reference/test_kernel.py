@@ -1,7 +1,7 @@
 """The search over the machine reaches exactly the outcomes of the brute-force reference.
 
-Compared under the rules of the lessons, which are the machine's. Where the real VM was seen to do
-more than they allow (brute.VM), docs/explanation/decisions.md says what and why it is left open.
+Compared under the machine's rules, brute.MACHINE. Where the real VM was seen to do more than they
+allow (brute.VM), docs/explanation/decisions.md says what and why it is left open.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def differences(
     found = []
     for number, tried in enumerate(programs):
         network = networks[number % len(networks)]
-        expected = brute.outcomes(tried, network, brute.LESSONS)
+        expected = brute.outcomes(tried, network, brute.MACHINE)
         reached = searched(tried, network, most)
         if reached != expected:
             found.append(

@@ -69,9 +69,9 @@ def last_callback(name: str, verdict: Verdict) -> tuple[Any, Any, Any]:
             notes.append({key: thaw(value) for key, value in event[3]})
 
     assert verdict.counterexample is not None
-    settings = verdict.counterexample.settings
-    parameters = verdict.counterexample.parameters  # shrinking may have made them smaller
-    run(spec(name).machine(parameters, settings, tape=listen), settings)
+    example = verdict.counterexample
+    m = spec(name).machine(example.parameters, example.settings, tape=listen)
+    run(m, example.settings)
     last = notes[-1]
     return _head(last["type"]), _head(last["argument"]), last["state"]
 

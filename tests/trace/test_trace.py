@@ -211,5 +211,13 @@ def test_every_effect_has_fields_in_a_trace_and_words_in_a_listing():
     from simkernel.trace.line import FIELDS
 
     assert set(EFFECTS) <= set(FIELDS)
-    shown = set(EFFECTS) - {"alias", "refuse", "read", "unalias", "hibernate", "processes"}
+    shown = set(EFFECTS) - {
+        "alias",
+        "refuse",
+        "read",
+        "unalias",
+        "hibernate",
+        "processes",
+        "doomed",
+    }
     assert shown <= set(_WORDS)

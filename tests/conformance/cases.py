@@ -1,0 +1,129 @@
+"""Random programs on both sides: draw, run here under several schedules, run there, compare."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+
+from simkernel import log, simulate
+from simkernel.choice import Walk
+from simkernel.kernel import driver
+from simkernel.kernel.clock import ConcreteClock
+from simkernel.kernel.machine import Machine
+from simkernel.settings import EFFECTS_MAX
+from simkernel.spec import Result, result_of
+from tests.conformance import actors, peers, programs, trees
+from tests.conformance.beam import Beam
+from tests.conformance.compare import Difference, Summary
+from tests.conformance.words import erlang, words
+
+# Kind, what draws a program, what runs it here, how many run at once there.
+KINDS: dict[str, tuple[str, Callable[[Random], tuple[Any, int]], Any, int]] = {
+    "supervisor": ("tree", programs.tree_program, trees.run, 40),
+    "genserver": ("peers", programs.peers_program, peers.run, 40),
+    "tables": ("actors", programs.actors_program, actors.run, 1),
+}
+TRIES = 3
+SEEDS = range(6)
+
+
+async def main(run: Any, program: Any, pause: int, spread: bool) -> None:
+    """Run a program in the root."""
+    log(("returned", await (run(*program, say, pause) if spread else run(program, say, pause))))
+
+
+def say(what: Any) -> Any:
+    """Log, and give what was logged."""
+    log(what)
+    return what
+
+
+def here(family: str, program: Any, pause: int) -> list[str] | None:
+    """Run a program under several seeds; None if its log depends on them."""
+    kind, _, run, _ = KINDS[family]
+    first: list[str] | None = None
+    for seed in SEEDS:
+        args = (run, program, pause, kind != "peers")
+        # Bursts are what a simulation does; walks pick one transition at a time, and find races.
+        result = simulate(main, *args, seed=seed) if seed < 2 else walk(args, seed)
+        found = list(result.logged)
+        if result.reason is not None:
+            found.append(("crashed", result.reason))
+        found = found[
+            : 1 + next((i for i, e in enumerate(found) if e[0] == "returned"), len(found))
+        ]
+        shown = words(by_process(found) if kind == "peers" else found)
+        if first is not None and shown != first:
+            return None
+        first = shown
+    return first
+
+
+def walk(args: tuple[Any, ...], seed: int) -> Result:
+    """Run a program transition by transition, in an order drawn from `seed`."""
+    m = Machine(main, args, clock=ConcreteClock(seed))
+    try:
+        return result_of(m, driver.drive(m, Walk(seed), EFFECTS_MAX))
+    finally:
+        m.close()
+
+
+def by_process(entries: list[Any]) -> list[Any]:
+    """List what each process did within a step by itself."""
+    parts: list[list[Any]] = [[]]
+    for entry in entries:
+        if entry[0] in ("step", "returned"):
+            parts.append([])
+        parts[-1].append(entry)
+    ordered = []
+    for part in parts:
+        head = part[:1] if part and part[0][0] in ("step", "returned") else []
+        ordered += [*head, *sorted(part[len(head) :], key=lambda entry: str(entry[0]))]
+    return ordered
+
+
+def there(beam: Beam, family: str, drawn: Sequence[tuple[Any, int]], calm: bool) -> list[list[str]]:
+    """Run programs on the VM; calmly is one at a time, with longer pauses."""
+    kind, _, _, at_once = KINDS[family]
+    at_once = 1 if calm else at_once
+    terms = [
+        f"{{{kind},{at_once},{pause * (4 if calm else 1)},{erlang(program)}}}"
+        for program, pause in drawn
+    ]
+    return [json.loads(line)["log"] for line in beam.call("Many", terms)]
+
+
+def compare(
+    beam: Beam, family: str, cases: int, seed: int, progress: Callable[[str], None] = lambda _: None
+) -> Summary:
+    """Compare so many random programs; those whose log depends on the schedule do not count."""
+    _, draw, _, _ = KINDS[family]
+    random = Random(seed)
+    compared, drawn_count, different = 0, 0, []
+    while compared < cases:
+        batch: list[tuple[Any, int, list[str]]] = []
+        while len(batch) < min(1_000, cases - compared):
+            program, pause = draw(random)
+            drawn_count += 1
+            ours = here(family, program, pause)
+            if ours is not None:
+                batch.append((program, pause, ours))
+        theirs = there(beam, family, [(p, pause) for p, pause, _ in batch], calm=False)
+        differing = [(*b, t) for b, t in zip(batch, theirs, strict=True) if b[2] != t]
+        for _ in range(TRIES if differing else 0):
+            # Under load the VM may be late: those run again, one at a time.
+            again = there(beam, family, [(p, pause) for p, pause, _, _ in differing], calm=True)
+            differing = [
+                (p, pause, ours, t)
+                for (p, pause, ours, _), t in zip(differing, again, strict=True)
+                if ours != t
+            ]
+            if not differing:
+                break
+        compared += len(batch)
+        different += [Difference(erlang(p), "random program", o, t) for p, _, o, t in differing]
+        progress(f"{family}: {compared} of {cases} programs, {len(different)} different")
+    note = f"seed {seed}; {drawn_count - compared} more depended on the schedule here"
+    return Summary(family, "random programs", compared, compared, tuple(different), note)
