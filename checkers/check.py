@@ -142,6 +142,8 @@ def _verdict(spec: Spec, search: Search, network: str, state: _Progress) -> Verd
         if isinstance(what, Sometimes) and name not in state.reached
     ]
     notes += [f"sometimes, but never reached: {name}" for name in missed]
+    if state.best and search.seen is not None:
+        notes.append(f"{state.hits} of {state.runs} runs show something wrong")
     if not state.best:
         notes += [text for kind, text in state.coverage.gaps() if kind not in spec.expect]
     if not state.best and (

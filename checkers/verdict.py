@@ -82,6 +82,5 @@ class Verdict:
         if self.word == "Violated":
             if self.counterexample is None:
                 return f"{where}: {self.searched.runs} ends, and something was never reached"
-            hits = "" if s.unseen is None else f", in {s.hits} of {s.runs} runs"
-            return f"{where}: {self.counterexample.findings[0].kind}{hits}"
+            return f"{where}: {self.counterexample.findings[0].kind}"
         return f"{where}: {s.why_stopped} after {s.runs} runs"

@@ -233,7 +233,8 @@ def _object(path: str, verdict: Verdict, shown: Evidence | None) -> dict[str, An
             "strategy": searched.strategy, "network": searched.network, "time": searched.time,
             "runs": searched.runs, "transitions": searched.transitions,
             "situations": searched.situations, "seconds": round(searched.seconds, 3),
-            "why_stopped": searched.why_stopped,
+            "why_stopped": searched.why_stopped, "hits": searched.hits,
+            "behaviours": searched.behaviours, "unseen": searched.unseen,
         },
         "notes": list(verdict.notes),
     }  # fmt: skip

@@ -136,7 +136,7 @@ def test_the_verdict_says_how_often_and_how_much() -> None:
     assert found.sentence.endswith("; 4 behaviours, the next run has a new one with 0.0%")
     bad = check(of(a_race), {}, strategy="portfolio", budget=Budget(runs=100))
     assert 0 < bad.searched.hits < 100
-    assert f"in {bad.searched.hits} of 100 runs" in bad.sentence
+    assert f"{bad.searched.hits} of 100 runs show something wrong" in bad.notes
 
 
 async def polls() -> None:
