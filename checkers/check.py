@@ -71,6 +71,7 @@ def check(
     network: str = "node",
     budget: Budget | None = None,
     seed: int = 0,
+    faults: int = 0,
     elapsed: Callable[[], float] = lambda: 0.0,
     progress: Callable[[int, int, bool], None] = lambda runs, transitions, found: None,
 ) -> Verdict:
@@ -81,7 +82,9 @@ def check(
     """
     known_kinds(spec.expect)
     budget = budget or Budget()
-    search = begin(strategy, Plan(spec, parameters, network, budget.runs, budget.effects, seed))
+    search = begin(
+        strategy, Plan(spec, parameters, network, budget.runs, budget.effects, seed, faults)
+    )
     state = _Progress()
 
     def limit(share: float) -> str:
@@ -167,6 +170,7 @@ def _verdict(spec: Spec, search: Search, network: str, state: _Progress) -> Verd
         situations=search.situations,
         seconds=state.seconds,
         why_stopped=state.cut,
+        faults=search.plan.faults,
         hits=state.hits,
         behaviours=len(search.seen.counts) if search.seen is not None else None,
         unseen=search.seen.unseen if search.seen is not None else None,

@@ -18,6 +18,7 @@ from checkers.priorities import PctScheduler, PosScheduler
 from checkers.recorder import Watched
 from checkers.search import STEP_MS, Base, Limit, Plan
 from simkernel.kernel import driver
+from simkernel.kernel.faults import KINDS as FAULTS
 from simkernel.kernel.machine import Transition
 from simkernel.settings import Settings
 from simkernel.spec import chooser_of
@@ -28,6 +29,21 @@ class Scheduler(Protocol):
 
     def pick(self, options: list[Transition]) -> Transition: ...
     def perform(self, transition: Transition, apply: Any) -> None: ...
+
+
+class WalkScheduler:
+    """Picks any option."""
+
+    def __init__(self, m: Watched, random: Random):
+        self._random = random
+
+    def pick(self, options: list[Transition]) -> Transition:
+        """Give any option."""
+        return options[int(self._random.random() * len(options))]
+
+    def perform(self, transition: Transition, apply: Any) -> None:
+        """Let a transition happen."""
+        apply(transition)
 
 
 class Seen:
@@ -57,6 +73,7 @@ class Hunting(Base):
         super().__init__(plan)
         self.seen = seen or Seen()
         self._settings = Settings()
+        self.length = 0  # of the longest run so far
 
     def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
         """Make `plan.runs` runs, each with the next seed."""
@@ -83,8 +100,46 @@ class Hunting(Base):
         latency = step if plan.network == "cluster" else (0.0, 0.0)
         return Settings(
             network=plan.network, seed=plan.seed + number, step_ms=step, latency_ms=latency,
-            picker=picker, effects_max=plan.effects,
+            picker=picker, effects_max=plan.effects, faults=plan.faults,
         )  # fmt: skip
+
+    def scheduled(
+        self, number: int, scheduler: Callable[[Watched, Random], Scheduler]
+    ) -> tuple[Judged, str]:
+        """Make a run that a scheduler picks, with faults at random places."""
+        settings = self.drawn(number, "recorded")
+        run = self.plan.judged(settings, kind=Watched)
+        run.judges.remember()
+        m = run.m
+        assert isinstance(m, Watched)
+        random = Random(settings.seed)
+        # Drawn beforehand: who picks among all that is possible has most faults at the beginning.
+        faulty = {int(random.random() * self.length) for _ in range(settings.faults)}
+        picking = scheduler(m, random)
+        picks: list[tuple[int, str]] = []
+        ended = driver.BUDGET
+        while m.count < self.plan.effects:
+            options = run.enabled()
+            if not options:
+                ended = run.ended()
+                break
+            picked = self._picked(options, picking, random, m.count in faulty)
+            if picked != options[0]:
+                picks.append((m.count, str(picked)))
+            picking.perform(picked, run.apply)
+        self._settings = replace(settings, picks=tuple(picks))
+        self.length = max(self.length, m.count)
+        return run, ended
+
+    @staticmethod
+    def _picked(
+        options: list[Transition], picking: Scheduler, random: Random, faulty: bool
+    ) -> Transition:
+        faults = [option for option in options if option.kind in FAULTS]
+        if faults and faulty:
+            return faults[int(random.random() * len(faults))]
+        usual = [option for option in options if option not in faults] if faults else options
+        return usual[0] if len(usual) == 1 else picking.pick(usual)
 
     def takes_time(self, number: int) -> bool:
         """Tell whether steps take time in a run."""
@@ -102,6 +157,8 @@ class Walks(Hunting):
 
     def run(self, number: int) -> tuple[Judged, str]:
         """Make one run."""
+        if self.plan.faults:
+            return self.scheduled(number, WalkScheduler)
         self._settings = self.drawn(number, "walk")
         walk = self.plan.judged(self._settings)
         walk.judges.remember()
@@ -121,25 +178,14 @@ class Scheduled(Hunting):
 
     def run(self, number: int) -> tuple[Judged, str]:
         """Make one run."""
-        settings = self.drawn(number, "recorded")
-        run = self.plan.judged(settings, kind=Watched)
-        run.judges.remember()
-        m = run.m
-        assert isinstance(m, Watched)
-        scheduler = self.scheduler(m, Random(settings.seed), number)
-        picks: list[tuple[int, str]] = []
-        ended = driver.BUDGET
-        while m.count < self.plan.effects:
-            options = run.enabled()
-            if not options:
-                ended = run.ended()
-                break
-            picked = options[0] if len(options) == 1 else scheduler.pick(options)
-            if picked != options[0]:
-                picks.append((m.count, str(picked)))
-            scheduler.perform(picked, run.apply)
-        self._settings = replace(settings, picks=tuple(picks))
-        self.over(scheduler, m.count)
+        made: list[Scheduler] = []
+
+        def scheduler(m: Watched, random: Random) -> Scheduler:
+            made.append(self.scheduler(m, random, number))
+            return made[0]
+
+        run, ended = self.scheduled(number, scheduler)
+        self.over(made[0], run.m.count)
         return run, ended
 
     def over(self, scheduler: Scheduler, length: int) -> None:
@@ -151,18 +197,10 @@ class Pct(Scheduled):
 
     name = "pct"
 
-    def __init__(self, plan: Plan, seen: Seen | None = None):
-        super().__init__(plan, seen)
-        self._length = 1
-
     def scheduler(self, m: Watched, random: Random, number: int) -> Scheduler:
-        """Make the scheduler of a run; the length is that of the longest run so far."""
+        """Make the scheduler of a run."""
         depth = 2 + (number + number // 4) % 2  # each with and without durations
-        return PctScheduler(m, random, depth=depth, length=self._length)
-
-    def over(self, scheduler: Scheduler, length: int) -> None:
-        """Learn how long runs are."""
-        self._length = max(self._length, length)
+        return PctScheduler(m, random, depth=depth, length=self.length)
 
 
 class Pos(Scheduled):

@@ -22,7 +22,8 @@ Limit = Callable[[float], str]
 class Plan:
     """What is searched: a spec with its parameters, on a network, within bounds.
 
-    `effects` bounds the transitions of a run, `runs` what the hunting strategies make.
+    `effects` bounds the transitions of a run, `faults` what may go wrong in it, `runs` what the
+    hunting strategies make.
     """
 
     spec: Spec
@@ -31,6 +32,7 @@ class Plan:
     runs: int = 1_000
     effects: int = 100_000
     seed: int = 0
+    faults: int = 0
 
     def judged(self, settings: Settings, **options: Any) -> Judged:
         """Make a run."""
@@ -39,13 +41,15 @@ class Plan:
     def any_time(self) -> Settings:
         """Give the settings of a run in which steps take any time."""
         return Settings(
-            network=self.network, time=ANY_TIME, picker="recorded", effects_max=self.effects
-        )
+            network=self.network, time=ANY_TIME, picker="recorded", effects_max=self.effects,
+            faults=self.faults,
+        )  # fmt: skip
 
 
 class Search(Protocol):
     """One search of one spec."""
 
+    plan: Plan
     name: str
     time: str
     runs: int

@@ -81,6 +81,12 @@ class ByClasses(Base):
                 where="--strategy",
                 hint="Use --strategy dfs, walk or delay.",
             )
+        if plan.faults:
+            raise UsageError(
+                f"{self.name} knows no faults",
+                where="--strategy",
+                hint="Use --strategy dfs, portfolio or delay with --faults.",
+            )
         self.share = share
         self.reduction = Reduction(
             self._machine, by_message=by_message, depth_max=min(plan.effects, RUN_MAX)
@@ -176,8 +182,12 @@ class Auto(Base):
         self._why = "one run of every class is enough"
         if asked:
             self._why = f"the property {asked!r} looks at situations"
+        if plan.faults:
+            self._why = "faults may happen in every situation"
         self._first: Depth | ByClasses = (
-            Depth(plan, share=0.5) if asked else ByClasses(plan, by_message=True, share=0.5)
+            Depth(plan, share=0.5)
+            if asked or plan.faults
+            else ByClasses(plan, by_message=True, share=0.5)
         )
         self._now: Search = self._first
         self._notes: list[str] = []
@@ -226,6 +236,64 @@ def of_situations(spec: Spec) -> str:
     return ""
 
 
+class Deepening(Base):
+    """Any strategy with no fault, then with one, and so on until something is found."""
+
+    def __init__(self, name: str, plan: Plan):
+        super().__init__(plan)
+        self._levels = [
+            replace(plan, faults=faults, runs=max(1, plan.runs // (plan.faults + 1)))
+            for faults in range(plan.faults + 1)
+        ]
+        self._make = STRATEGIES[name]
+        self._now = self._make(self._levels[0])
+        self._found = False
+        self._before = (0, 0, 0)
+        self._begin(self._now)
+
+    def _begin(self, search: Search) -> None:
+        self._now = search
+        self.name, self.time = search.name, search.time
+        self.exhaustive, self.seen = search.exhaustive, search.seen
+
+    def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
+        """Make the runs of each level; a level that is cut is the last."""
+        for level, plan in enumerate(self._levels):
+            if level:
+                self._begin(self._make(plan))
+            part = (level + 1) / len(self._levels)
+
+            def within(share: float, part: float = part) -> str:
+                return limit(share * part)
+
+            for run, ended in self._now.ends(within):
+                self._count()
+                self._found = self._found or bool(run.findings(ended))
+                yield run, ended
+            self._count()
+            self._before = (self.runs, self.transitions, self.situations or 0)
+            self.cut, self.exhaustive = self._now.cut, self._now.exhaustive
+            if self._found or (self.cut and self.exhaustive):
+                return
+
+    def _count(self) -> None:
+        runs, transitions, situations = self._before
+        now = self._now
+        self.runs, self.transitions = runs + now.runs, transitions + now.transitions
+        if now.situations is not None:
+            self.situations = situations + now.situations
+
+    def settings(self) -> Settings:
+        """Replay the last run."""
+        return self._now.settings()
+
+    def notes(self) -> list[str]:
+        """Say with how many faults something was found, or how far the search came."""
+        faults = self._now.plan.faults
+        said = f"found with at most {faults}" if self._found else f"tried with up to {faults}"
+        return [f"faults: {said} of {self.plan.faults}", *self._now.notes()]
+
+
 STRATEGIES: dict[str, Callable[[Plan], Search]] = {
     "auto": Auto,
     "portfolio": Mixed,
@@ -248,6 +316,8 @@ def strategy(name: str, plan: Plan) -> Search:
     """Begin a search; an unknown name raises UnknownStrategy."""
     if name not in STRATEGIES:
         raise UnknownStrategy(name, known=STRATEGIES)
+    if plan.faults:
+        return Deepening(name, plan)
     return STRATEGIES[name](plan)
 
 

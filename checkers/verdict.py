@@ -22,6 +22,7 @@ class Searched:
     situations: int | None
     seconds: float
     why_stopped: str
+    faults: int = 0  # the budget: what may go wrong in a run
     hits: int = 0  # runs that showed something wrong
     behaviours: int | None = None  # of a random search, how many different ones it saw
     unseen: float | None = None  # and the probability that the next run shows a new one
@@ -70,6 +71,8 @@ class Verdict:
         """Say what the verdict stands for."""
         s = self.searched
         where = f"on {s.network}, time {s.time}"
+        if s.faults:
+            where += f", with up to {s.faults} fault{'s' if s.faults > 1 else ''}"
         if self.word == "Held":
             if self.complete:
                 found = (

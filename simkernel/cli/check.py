@@ -80,6 +80,13 @@ COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
 @seed_option
 @param_option
 @click.option(
+    "--faults",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Most faults of one run: crashes, and on cluster lost, doubled and delayed messages.",
+)
+@click.option(
     "--expect",
     "expected",
     multiple=True,
@@ -154,6 +161,7 @@ def _check(spec: Spec, parameters: dict[str, Any], options: dict[str, Any]) -> V
                 network=options["network"],
                 budget=budget,
                 seed=options["seed"],
+                faults=options["faults"],
                 elapsed=lambda: time.monotonic() - start,
                 progress=show,
             )
@@ -233,7 +241,7 @@ def _object(path: str, verdict: Verdict, shown: Evidence | None) -> dict[str, An
             "strategy": searched.strategy, "network": searched.network, "time": searched.time,
             "runs": searched.runs, "transitions": searched.transitions,
             "situations": searched.situations, "seconds": round(searched.seconds, 3),
-            "why_stopped": searched.why_stopped, "hits": searched.hits,
+            "why_stopped": searched.why_stopped, "faults": searched.faults, "hits": searched.hits,
             "behaviours": searched.behaviours, "unseen": searched.unseen,
         },
         "notes": list(verdict.notes),

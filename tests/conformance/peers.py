@@ -40,7 +40,6 @@ from simkernel import (
 from simkernel import exit as exit_of
 from tests.conformance.lab import mailbox, outcome
 
-
 # In a pause of 30: on the VM all of them are multiplied alike where it runs calmly.
 TIMEOUT_MS, INNER_MS, CALL_MS = 14, 9, 45
 

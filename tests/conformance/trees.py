@@ -16,7 +16,6 @@ from simkernel import (
     Exit,
     GenServer,
     Ignore,
-    NoReply,
     Ok,
     Pid,
     Stop,
