@@ -10,8 +10,8 @@ from checkers.coverage import Coverage
 from checkers.finding import known_kinds
 from checkers.judged import Judged
 from checkers.monitor import Sometimes
+from checkers.search import Plan, Search
 from checkers.shrink import smallest
-from checkers.strategies import Plan, Search
 from checkers.strategies import strategy as begin
 from checkers.verdict import Counterexample, Searched, Verdict
 from simkernel.errors import StepTooLong
@@ -36,6 +36,7 @@ class _Progress:
     runs: int = 0
     cut: str = ""
     budget_hits: int = 0
+    hits: int = 0
     clock_reads: frozenset[str] = frozenset()
     best: Counterexample | None = None
     reached: frozenset[str] = frozenset()  # of the goals that some run has to reach
@@ -52,6 +53,7 @@ class _Progress:
         if ended == driver.BUDGET:
             self.budget_hits += 1
         found = run.findings(ended)
+        self.hits += bool(found)
         if found and (self.best is None or m.count < self.best.transitions):
             self.best = Counterexample(tuple(found), settings(), m.count, ended)
 
@@ -69,6 +71,7 @@ def check(
     network: str = "node",
     budget: Budget | None = None,
     seed: int = 0,
+    faults: int = 0,
     elapsed: Callable[[], float] = lambda: 0.0,
     progress: Callable[[int, int, bool], None] = lambda runs, transitions, found: None,
 ) -> Verdict:
@@ -79,7 +82,9 @@ def check(
     """
     known_kinds(spec.expect)
     budget = budget or Budget()
-    search = begin(strategy, Plan(spec, parameters, network, budget.runs, budget.effects, seed))
+    search = begin(
+        strategy, Plan(spec, parameters, network, budget.runs, budget.effects, seed, faults)
+    )
     state = _Progress()
 
     def limit(share: float) -> str:
@@ -140,6 +145,8 @@ def _verdict(spec: Spec, search: Search, network: str, state: _Progress) -> Verd
         if isinstance(what, Sometimes) and name not in state.reached
     ]
     notes += [f"sometimes, but never reached: {name}" for name in missed]
+    if state.best and search.seen is not None:
+        notes.append(f"{state.hits} of {state.runs} runs show something wrong")
     if not state.best:
         notes += [text for kind, text in state.coverage.gaps() if kind not in spec.expect]
     if not state.best and (
@@ -163,5 +170,9 @@ def _verdict(spec: Spec, search: Search, network: str, state: _Progress) -> Verd
         situations=search.situations,
         seconds=state.seconds,
         why_stopped=state.cut,
+        faults=search.plan.faults,
+        hits=state.hits,
+        behaviours=len(search.seen.counts) if search.seen is not None else None,
+        unseen=search.seen.unseen if search.seen is not None else None,
     )
     return Verdict(spec.name, word, searched, complete, state.best, tuple(notes))

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from checkers.findings import Finding
-from checkers.strategies import Plan, strategy
+from checkers.search import Plan
+from checkers.strategies import strategy
 from simkernel.kernel import driver
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.process import AT_REST

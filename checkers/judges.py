@@ -7,7 +7,9 @@ They hear of notes and receives (`simkernel.kernel.ear`). What they remember is 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import blake2b
 from typing import Any
+from zlib import crc32
 
 from checkers.coverage import Coverage
 from checkers.finding import Finding, short
@@ -17,7 +19,7 @@ from simkernel.kernel import driver
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.process import WAITING, Process
 from simkernel.otp.statem_engine import StateMachine
-from simkernel.terms import Pid, Ref, thaw
+from simkernel.terms import Pid, Ref, show, thaw
 
 
 class Judges:
@@ -29,6 +31,20 @@ class Judges:
         self.children: dict[Pid, Pid] = {}  # by child, who supervises it
         self.lengths = Lengths()
         self.coverage = Coverage()
+        self._taken: dict[tuple[int, ...], int] | None = None
+
+    def remember(self) -> None:
+        """Keep, as one number for each process, what it takes: `behaviour` tells runs apart by it.
+
+        For runs that are not put back: searches of classes and situations have better names.
+        """
+        self._taken = {}
+
+    def behaviour(self, m: Machine) -> bytes:
+        """Give a name for what happened: what each process took in which order, and who ended."""
+        ends = sorted((death.pid.path, short(death.reason)) for death in m.deaths)
+        took = sorted((self._taken or {}).items())
+        return blake2b(repr((took, ends)).encode(), digest_size=8).digest()
 
     # --- What they hear --------------------------------------------------------------------------
 
@@ -54,6 +70,9 @@ class Judges:
 
     def timed_out(self, m: Machine, p: Process) -> None:
         """Hear that a receive gives up."""
+        if self._taken is not None:
+            path = p.pid.path
+            self._taken[path] = crc32(b"timeout", self._taken.get(path, 0))
         why = p.want.why
         circle = circle_at(m, p)
         if circle:
@@ -65,6 +84,9 @@ class Judges:
 
     def taken(self, m: Machine, p: Process, message: Any) -> None:
         """Hear that a receive takes a message."""
+        if self._taken is not None:
+            path = p.pid.path
+            self._taken[path] = crc32(show(message).encode(), self._taken.get(path, 0))
         if not self.given_up:
             return
         late = [ref for ref in _inside(message) if ref in self.given_up]

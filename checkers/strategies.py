@@ -11,133 +11,26 @@ budget that the asker may use. A strategy that stops for a reason of its own set
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from checkers.delays import Delays
 from checkers.dfs import Dfs
+from checkers.hunting import Mixed, Pct, Pos, Surw, Walks
 from checkers.judged import Judged
 from checkers.linearizable import sequential_order
 from checkers.monitor import Consistent
 from checkers.recorder import Watched
 from checkers.reduction import Reduction
+from checkers.search import RUN_MAX, Base, Limit, Plan, Search
 from simkernel.errors import UnknownStrategy, UsageError
 from simkernel.kernel import driver
 from simkernel.kernel.machine import Machine, Transition
 from simkernel.settings import Settings
-from simkernel.spec import Spec, chooser_of
-
-STEP_MS = (0.0, 10.0)
-ANY_TIME = "any"
-RUN_MAX = 5_000
-"""The most transitions of one run that a search of classes follows: it remembers all of them."""
-
-Limit = Callable[[float], str]
+from simkernel.spec import Spec
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What is searched: a spec with its parameters, on a network, within bounds.
-
-    `effects` bounds the transitions of a run, `runs` what the hunting strategies make.
-    """
-
-    spec: Spec
-    parameters: Mapping[str, Any]
-    network: str = "node"
-    runs: int = 1_000
-    effects: int = 100_000
-    seed: int = 0
-
-    def judged(self, settings: Settings, **options: Any) -> Judged:
-        """Make a run."""
-        return Judged(self.spec, self.parameters, settings, **options)
-
-    def any_time(self) -> Settings:
-        """Give the settings of a run in which steps take any time."""
-        return Settings(
-            network=self.network, time=ANY_TIME, picker="recorded", effects_max=self.effects
-        )
-
-
-class Search(Protocol):
-    """One search of one spec."""
-
-    name: str
-    time: str
-    runs: int
-    transitions: int
-    situations: int | None  # of a search of situations
-    blocked: int  # runs that were begun and led to nothing: there should be none
-    exhaustive: bool  # whether it has seen every run once it was not cut
-    cut: str
-
-    def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]: ...
-    def settings(self) -> Settings: ...
-    def notes(self) -> list[str]: ...
-
-
-class _Search:
-    """What the strategies have in common."""
-
-    name = ""
-    time = ANY_TIME
-    situations: int | None = None
-    blocked = 0
-    exhaustive = False
-
-    def __init__(self, plan: Plan):
-        self.plan = plan
-        self.cut = ""
-        self.runs = 0
-        self.transitions = 0
-
-    def notes(self) -> list[str]:
-        """Say what a reader of the verdict has to know."""
-        return []
-
-
-class Walks(_Search):
-    """Random walks over single transitions; the first one with steps that take no time."""
-
-    name = "walk"
-    time = "with steps of 0 to 10 ms"
-
-    def __init__(self, plan: Plan):
-        super().__init__(plan)
-        self._settings = Settings()
-
-    def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
-        """Make `plan.runs` runs, each with the next seed."""
-        for number in range(self.plan.runs):
-            self.cut = limit(1.0)
-            if self.cut:
-                return
-            self._settings = self._drawn(number)
-            walk = self.plan.judged(self._settings)
-            ended = walk.run(chooser_of(self._settings), self.plan.effects)
-            self.runs += 1
-            self.transitions += walk.m.count
-            yield walk, ended
-            walk.m.close()
-        self.cut = f"the budget of {self.plan.runs} runs is spent"
-
-    def _drawn(self, number: int) -> Settings:
-        plan = self.plan
-        step = (0.0, 0.0) if number == 0 else STEP_MS
-        latency = step if plan.network == "cluster" else (0.0, 0.0)
-        return Settings(
-            network=plan.network, seed=plan.seed + number, step_ms=step, latency_ms=latency,
-            picker="walk", effects_max=plan.effects,
-        )  # fmt: skip
-
-    def settings(self) -> Settings:
-        """Replay the last run."""
-        return self._settings
-
-
-class Depth(_Search):
+class Depth(Base):
     """Depth-first over every interleaving and every order of timers; each situation once."""
 
     name = "dfs"
@@ -172,7 +65,7 @@ class Depth(_Search):
         return replace(self.plan.any_time(), picks=picks)
 
 
-class ByClasses(_Search):
+class ByClasses(Base):
     """One run of every class: `rf` and `dpor` (docs/explanation/search.md)."""
 
     exhaustive = True
@@ -187,6 +80,12 @@ class ByClasses(_Search):
                 "situations, in which runs of one class differ",
                 where="--strategy",
                 hint="Use --strategy dfs, walk or delay.",
+            )
+        if plan.faults:
+            raise UsageError(
+                f"{self.name} knows no faults",
+                where="--strategy",
+                hint="Use --strategy dfs, portfolio or delay with --faults.",
             )
         self.share = share
         self.reduction = Reduction(
@@ -240,7 +139,7 @@ class ByClasses(_Search):
         ]
 
 
-class Hunt(_Search):
+class Hunt(Base):
     """Delay-bounded search."""
 
     name = "delay"
@@ -271,7 +170,7 @@ class Hunt(_Search):
         return [f"every schedule with fewer than {self.delays.delays} delays was made"]
 
 
-class Auto(_Search):
+class Auto(Base):
     """Search exhaustively for half of the budget; if it is too much, hunt with the rest."""
 
     name = "auto"
@@ -283,8 +182,12 @@ class Auto(_Search):
         self._why = "one run of every class is enough"
         if asked:
             self._why = f"the property {asked!r} looks at situations"
+        if plan.faults:
+            self._why = "faults may happen in every situation"
         self._first: Depth | ByClasses = (
-            Depth(plan, share=0.5) if asked else ByClasses(plan, by_message=True, share=0.5)
+            Depth(plan, share=0.5)
+            if asked or plan.faults
+            else ByClasses(plan, by_message=True, share=0.5)
         )
         self._now: Search = self._first
         self._notes: list[str] = []
@@ -299,9 +202,9 @@ class Auto(_Search):
             self._notes.append(picked)
             return
         self.exhaustive = False
-        self._notes.append(f"{picked}: {first.runs} runs until {first.cut}; then walk")
+        self._notes.append(f"{picked}: {first.runs} runs until {first.cut}; then a portfolio")
         before = first.runs, first.transitions
-        self._now = Walks(self.plan)
+        self._now = Mixed(self.plan)
         self.time = f"any, then {self._now.time}"
         yield from self._part(limit, *before)
         self.cut = self._now.cut
@@ -333,9 +236,71 @@ def of_situations(spec: Spec) -> str:
     return ""
 
 
+class Deepening(Base):
+    """Any strategy with no fault, then with one, and so on until something is found."""
+
+    def __init__(self, name: str, plan: Plan):
+        super().__init__(plan)
+        self._levels = [
+            replace(plan, faults=faults, runs=max(1, plan.runs // (plan.faults + 1)))
+            for faults in range(plan.faults + 1)
+        ]
+        self._make = STRATEGIES[name]
+        self._now = self._make(self._levels[0])
+        self._found = False
+        self._before = (0, 0, 0)
+        self._begin(self._now)
+
+    def _begin(self, search: Search) -> None:
+        self._now = search
+        self.name, self.time = search.name, search.time
+        self.exhaustive, self.seen = search.exhaustive, search.seen
+
+    def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
+        """Make the runs of each level; a level that is cut is the last."""
+        for level, plan in enumerate(self._levels):
+            if level:
+                self._begin(self._make(plan))
+            part = (level + 1) / len(self._levels)
+
+            def within(share: float, part: float = part) -> str:
+                return limit(share * part)
+
+            for run, ended in self._now.ends(within):
+                self._count()
+                self._found = self._found or bool(run.findings(ended))
+                yield run, ended
+            self._count()
+            self._before = (self.runs, self.transitions, self.situations or 0)
+            self.cut, self.exhaustive = self._now.cut, self._now.exhaustive
+            if self._found or (self.cut and self.exhaustive):
+                return
+
+    def _count(self) -> None:
+        runs, transitions, situations = self._before
+        now = self._now
+        self.runs, self.transitions = runs + now.runs, transitions + now.transitions
+        if now.situations is not None:
+            self.situations = situations + now.situations
+
+    def settings(self) -> Settings:
+        """Replay the last run."""
+        return self._now.settings()
+
+    def notes(self) -> list[str]:
+        """Say with how many faults something was found, or how far the search came."""
+        faults = self._now.plan.faults
+        said = f"found with at most {faults}" if self._found else f"tried with up to {faults}"
+        return [f"faults: {said} of {self.plan.faults}", *self._now.notes()]
+
+
 STRATEGIES: dict[str, Callable[[Plan], Search]] = {
     "auto": Auto,
+    "portfolio": Mixed,
     "walk": Walks,
+    "pct": Pct,
+    "pos": Pos,
+    "surw": Surw,
     "dfs": Depth,
     "dpor": lambda plan: ByClasses(plan, by_message=False),
     "rf": lambda plan: ByClasses(plan, by_message=True),
@@ -343,10 +308,16 @@ STRATEGIES: dict[str, Callable[[Plan], Search]] = {
 }
 
 
+RANDOM = ("portfolio", "walk", "pct", "pos", "surw")
+"""The strategies that draw at random, times included."""
+
+
 def strategy(name: str, plan: Plan) -> Search:
     """Begin a search; an unknown name raises UnknownStrategy."""
     if name not in STRATEGIES:
         raise UnknownStrategy(name, known=STRATEGIES)
+    if plan.faults:
+        return Deepening(name, plan)
     return STRATEGIES[name](plan)
 
 

@@ -22,6 +22,17 @@ class Searched:
     situations: int | None
     seconds: float
     why_stopped: str
+    faults: int = 0  # the budget: what may go wrong in a run
+    hits: int = 0  # runs that showed something wrong
+    behaviours: int | None = None  # of a random search, how many different ones it saw
+    unseen: float | None = None  # and the probability that the next run shows a new one
+
+    @property
+    def estimate(self) -> str:
+        """Say how much a random search may have missed."""
+        if self.unseen is None:
+            return ""
+        return f"; {self.behaviours} behaviours, the next run has a new one with {self.unseen:.1%}"
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,8 @@ class Verdict:
         """Say what the verdict stands for."""
         s = self.searched
         where = f"on {s.network}, time {s.time}"
+        if s.faults:
+            where += f", with up to {s.faults} fault{'s' if s.faults > 1 else ''}"
         if self.word == "Held":
             if self.complete:
                 found = (
@@ -68,7 +81,7 @@ class Verdict:
                     else f"{s.runs} ends, {s.situations} situations"
                 )
                 return f"in every run {where}: {found}"
-            return f"within the budget, {where}: {s.runs} runs, {s.why_stopped}"
+            return f"within the budget, {where}: {s.runs} runs, {s.why_stopped}{s.estimate}"
         if self.word == "Violated":
             if self.counterexample is None:
                 return f"{where}: {self.searched.runs} ends, and something was never reached"

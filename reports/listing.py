@@ -178,5 +178,9 @@ _WORDS: dict[str, Any] = {
     "choose": lambda e: f"? chooses {e['value']}",
     "earlier": lambda e: f"? is it earlier: {e['value']}",
     "peek": lambda e: "sees it alive",
+    "crash": lambda e: "⚡ crashes: a fault",
+    "drop": lambda e: f"⚡ never gets the next message of {e['from']}: a fault",
+    "duplicate": lambda e: f"⚡ will get the next message of {e['from']} twice: a fault",
+    "delay": lambda e: f"⚡ will get the next message of {e['from']} after the one behind: a fault",
     "note": _note,
 }

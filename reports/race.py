@@ -12,6 +12,7 @@ from reports.listing import Event, describe
 from simkernel.trace.line import transition_of
 
 TIMED = frozenset({"fire", "expire", "done", "timeout"})
+FAULTS = frozenset({"crash", "drop", "duplicate", "delay"})
 SENDS = frozenset({"send", "send_name", "cast_name", "exit", "tell_link", "tell_monitor"})
 
 
@@ -27,6 +28,8 @@ senders have no order between them'
     first = next((event for event in events if event.get("n") == step), None)
     if first is None:
         return ""
+    if first["e"] in FAULTS:
+        return f"at step {step} {describe(first)}, within the budget of faults"
     second = _later(events, step, instead)
     if first["e"] == "choose":
         return f"at step {step} {describe(first)}: rule 12.30, each of the options may be chosen"

@@ -16,10 +16,14 @@ from simkernel.choice import Chooser, First, Recorded, Walk
 from simkernel.errors import ForgottenAwait, SpecError, UnknownParameter
 from simkernel.kernel import driver
 from simkernel.kernel.clock import Clock, ConcreteClock
+from simkernel.kernel.faults import KINDS as FAULTS
+from simkernel.kernel.faults import Faults
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.process import WAITING, Process
 from simkernel.kernel.steps import FOREVER
 from simkernel.kernel.symbolic import SymbolicClock
+from simkernel.otp.gen_server import Server
+from simkernel.otp.statem_engine import StateMachine
 from simkernel.settings import EFFECTS_MAX, Settings
 from simkernel.terms import thaw
 
@@ -30,7 +34,9 @@ class Spec:
 
     `horizon_ms` ends a run at that virtual time, `settle` lets timers go on after main has
     returned, `expect` names built-in findings that the spec means to show, `properties` are what
-    has to hold besides, by name.
+    has to hold besides, by name. Where a check allows faults, `faults` are the kinds that may
+    happen, and `victims` who may crash: registered names, functions or classes; without them
+    anybody but main and what the library itself runs, such as supervisors.
     """
 
     name: str
@@ -41,6 +47,8 @@ class Spec:
     settle: bool = False
     expect: tuple[str, ...] = ()
     properties: Mapping[str, Any] = field(default_factory=dict)
+    faults: tuple[str, ...] = FAULTS
+    victims: tuple[Any, ...] = ()
 
     def arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Give all parameters, those given replacing the defaults."""
@@ -71,9 +79,28 @@ class Spec:
             horizon_us=FOREVER if horizon_ms is None else horizon_ms * 1000,
             tape=tape,
         )
+        if settings.faults:
+            m.faults = Faults(settings.faults, self.faults, self._may_crash)
         if tape is not None and hasattr(tape, "attach"):
             tape.attach(m)
         return m
+
+    def _may_crash(self, p: Process) -> bool:
+        what = runs(p)
+        if self.victims:
+            return p.name in self.victims or _place(what) in map(_place, self.victims)
+        return not (isinstance(what, type) and what.__module__.startswith("simkernel.otp."))
+
+
+def _place(what: Any) -> Any:
+    # A function may come back from the machine as a copy of itself.
+    return getattr(what, "__module__", None), getattr(what, "__qualname__", what)
+
+
+def runs(p: Process) -> Any:
+    """Give what a process runs: the class of a behaviour, or a function."""
+    function, args = thaw(p.origin[0]), p.origin[1]
+    return thaw(args)[0] if function in (Server, StateMachine) else function
 
 
 def clock_of(settings: Settings) -> Clock:
@@ -98,6 +125,8 @@ def spec(
     settle: bool = False,
     expect: tuple[str, ...] = (),
     properties: Mapping[str, Any] | None = None,
+    faults: tuple[str, ...] = FAULTS,
+    victims: tuple[Any, ...] = (),
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare what a `main` needs beyond its parameters.
 
@@ -108,7 +137,7 @@ def spec(
     def declare(main: Callable[..., Any]) -> Callable[..., Any]:
         declared = {
             "horizon_ms": horizon_ms, "settle": settle, "expect": expect,
-            "properties": dict(properties or {}),
+            "properties": dict(properties or {}), "faults": faults, "victims": victims,
         }  # fmt: skip
         _DECLARED[main] = declared
         return main

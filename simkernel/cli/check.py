@@ -13,7 +13,8 @@ import click
 from checkers.check import Budget, check
 from checkers.evidence import Evidence, gather
 from checkers.finding import known_kinds
-from checkers.strategies import ANY_TIME, STRATEGIES
+from checkers.search import ANY_TIME
+from checkers.strategies import RANDOM, STRATEGIES
 from checkers.verdict import Counterexample, Verdict
 from reports.violation import raced, violation
 from simkernel.cli import exit_codes
@@ -41,17 +42,18 @@ COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
 @click.argument("paths", nargs=-1, required=True, type=click.Path())
 @click.option(
     "--strategy",
-    default="walk",
+    default="portfolio",
     show_default=True,
-    help="walk at random; dpor or rf: every class of runs once; dfs: every interleaving; delay: "
-    "few deviations first; auto: rf if it can, then walk.",
+    help="portfolio: at random, by walk, pct, pos and surw in turn; dpor or rf: every class of "
+    "runs once; dfs: every interleaving; delay: few deviations first; auto: rf if it can, then the "
+    "portfolio.",
 )
 @click.option(
     "--runs",
     type=click.IntRange(min=1),
     default=1_000,
     show_default=True,
-    help="Most runs of a spec (walk, delay).",
+    help="Most runs of a spec (random strategies, delay).",
 )
 @click.option(
     "--seconds",
@@ -73,10 +75,17 @@ COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
     "time_model",
     type=click.Choice(["any"]),
     default=None,
-    help="All but walk have no other: steps take any time, timers are exact.",
+    help="All but the random strategies have no other: steps take any time, timers are exact.",
 )
 @seed_option
 @param_option
+@click.option(
+    "--faults",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Most faults of one run: crashes, and on cluster lost, doubled and delayed messages.",
+)
 @click.option(
     "--expect",
     "expected",
@@ -106,9 +115,11 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
     """
     if options["strategy"] not in STRATEGIES:
         raise UnknownStrategy(options["strategy"], known=STRATEGIES, where="--strategy")
-    if options["time_model"] == ANY_TIME and options["strategy"] == "walk":
+    if options["time_model"] == ANY_TIME and options["strategy"] in RANDOM:
         raise UsageError(
-            "a walk draws its times", where="--time", hint="Use --strategy rf with --time any."
+            f"{options['strategy']} draws its times",
+            where="--time",
+            hint="Use --strategy rf with --time any.",
         )
     where = list(find(list(paths)))
     for kinds in (options["expected"], options["judged"]):
@@ -150,6 +161,7 @@ def _check(spec: Spec, parameters: dict[str, Any], options: dict[str, Any]) -> V
                 network=options["network"],
                 budget=budget,
                 seed=options["seed"],
+                faults=options["faults"],
                 elapsed=lambda: time.monotonic() - start,
                 progress=show,
             )
@@ -229,7 +241,8 @@ def _object(path: str, verdict: Verdict, shown: Evidence | None) -> dict[str, An
             "strategy": searched.strategy, "network": searched.network, "time": searched.time,
             "runs": searched.runs, "transitions": searched.transitions,
             "situations": searched.situations, "seconds": round(searched.seconds, 3),
-            "why_stopped": searched.why_stopped,
+            "why_stopped": searched.why_stopped, "faults": searched.faults, "hits": searched.hits,
+            "behaviours": searched.behaviours, "unseen": searched.unseen,
         },
         "notes": list(verdict.notes),
     }  # fmt: skip

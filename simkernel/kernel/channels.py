@@ -71,6 +71,11 @@ def _next(m: Machine, channel: Channel) -> tuple[Any, ...]:
     return signal
 
 
+def lost(m: Machine, channel: Channel) -> None:
+    """Let the oldest signal of a channel be lost on its way."""
+    _next(m, channel)
+
+
 def kept_back(m: Machine, sender: Any) -> Channel | None:
     """Give the way of the monitor that a living process keeps back on `node` (rule 6.20)."""
     if m.cluster or sender not in m.processes:

@@ -133,7 +133,7 @@ class _Walk:
         held = [name for name in instants if hasattr(name, "point")]
         ordered = [timer for _, timer in timers] + own
         self.out.append(repr(m.clock.key(ordered, held)).encode())  # type: ignore[arg-type]
-        self._term(("root", m.reached_horizon))
+        self._term(("root", m.reached_horizon, m.faults.left if m.faults is not None else 0))
 
     def _loose(self, timer: Timer) -> bytes:
         return canonical((timer.dest, timer.message, timer.every), self._peek)

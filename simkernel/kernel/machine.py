@@ -18,6 +18,8 @@ from simkernel.kernel.channels import Channel, arrive, catch_up, kept_back, trav
 from simkernel.kernel.clock import Clock, ConcreteClock
 from simkernel.kernel.ear import Ear
 from simkernel.kernel.ends import Death, close
+from simkernel.kernel.faults import KINDS as FAULTS
+from simkernel.kernel.faults import Faults
 from simkernel.kernel.information import reads_queue
 from simkernel.kernel.mailbox import ANSWERED, refuse
 from simkernel.kernel.perform import PERFORM, peeks
@@ -83,6 +85,7 @@ class Machine:
         self.horizon_us = horizon_us
         self.tape = tape
         self.ear: Ear | None = None
+        self.faults: Faults | None = None
         self.listening = tape is not None
         self.checking = False
         self.processes: dict[Pid, Process] = {}
@@ -132,13 +135,18 @@ class Machine:
         # A receive that would time out at once waits behind everything else, so that a process
         # that polls does not starve the others in the default schedule.
         result.sort(key=_is_timeout)
-        return result + later
+        options = result + later
+        if self.faults is not None and options:
+            options += [Transition(*fault) for fault in self.faults.options(self)]
+        return options
 
     def allows(self, transition: Transition) -> bool:
         """Tell whether a transition is enabled, without listing all of them."""
         kind, who, _ = transition
         if not self.active and not self.advance():
             return False
+        if kind in FAULTS:
+            return self.faults is not None and (kind, who) in self.faults.options(self)
         if kind == "arrive":
             channel = self.channels.get(who)
             return channel is not None and channel.slot >= 0
@@ -235,6 +243,9 @@ class Machine:
         self.clock.passes()
         if kind == "arrive":
             arrive(self, self.channels[who])
+            return
+        if self.faults is not None and kind in FAULTS:
+            self.faults.happen(self, kind, who)
             return
         p = self.processes.get(who) or self.dying[who]
         p.cache = None

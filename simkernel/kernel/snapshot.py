@@ -68,7 +68,7 @@ def snapshot(m: Machine) -> Any:
         dict(m.timers),
         [(c, tuple(c.signals), c.due, c.timer) for c in m.channels.values()],
         list(m.active),
-        (len(m.logged), len(m.deaths), m.count, m.returned),
+        (len(m.logged), len(m.deaths), m.count, m.returned, m.faults and m.faults.left),
         m.clock.save(),
     )
 
@@ -108,7 +108,9 @@ def restore(m: Machine, saved: Any) -> None:
     m.active = list(active)
     for slot, item in enumerate(m.active):
         item.slot = slot
-    logged, deaths, m.count, m.returned = marks
+    logged, deaths, m.count, m.returned, faults_left = marks
+    if m.faults is not None:
+        m.faults.left = faults_left
     del m.logged[logged:]
     del m.deaths[deaths:]
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from simkernel.spec import Result, Spec
 
 TRACES = Path(".simkernel")
-OF_SPEC = ("properties", "expect", "horizon_ms", "settle")
-OF_CHECK = ("runs", "seconds", "strategy", "network", "seed", "require_complete")
+OF_SPEC = ("properties", "expect", "horizon_ms", "settle", "victims")
+OF_CHECK = ("runs", "seconds", "strategy", "network", "seed", "faults", "require_complete")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -81,8 +81,9 @@ class Sim:
         """Check a system; the test fails if it is violated, or if the search gave no answer.
 
         `parameters` are the arguments of `main`. Options are those of the mark: runs (200),
-        seconds (60), strategy ("walk"), network ("node"), seed (0), require_complete (False), and
-        those of a spec: properties, expect, horizon_ms, settle.
+        seconds (60), strategy ("portfolio"), network ("node"), seed (0), faults (0),
+        require_complete (False), and those of a spec: properties, expect, horizon_ms, settle,
+        victims.
         """
         from checkers.check import Budget, check
 
@@ -98,13 +99,14 @@ class Sim:
             verdict = check(
                 spec,
                 {},
-                strategy=self._option("strategy", options, "walk"),
+                strategy=self._option("strategy", options, "portfolio"),
                 network=self._option("network", options, "node"),
                 budget=Budget(
                     runs=self._option("runs", options, 200),
                     seconds=self._option("seconds", options, 60.0),
                 ),
                 seed=self._option("seed", options, 0),
+                faults=options.get("faults", 0),
                 elapsed=lambda: time.monotonic() - start,
             )
         self._judge(spec, verdict, bool(options.get("require_complete")))

@@ -64,6 +64,10 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "rest": (),
     "end": ("reason", "killed"),
     "side": ("way",),
+    "crash": (),
+    "drop": ("from",),
+    "duplicate": ("from",),
+    "delay": ("from",),
 }
 
 # The fields of each kind of signal, after its sender.
@@ -85,6 +89,7 @@ OWN_TRANSITIONS = frozenset(
         "choose",
         "earlier",
         "peek",
+        "crash",
     }
 )
 
@@ -218,6 +223,8 @@ def transition_of(line: dict[str, Any]) -> Transition:
     if kind == "arrive":
         sender = line.get("via", line["from"])
         return Transition("arrive", (Pid.parse(sender), pid))
+    if kind in ("drop", "duplicate", "delay"):
+        return Transition(kind, (Pid.parse(line["from"]), pid))
     if kind in ("choose", "earlier", "side"):
         return Transition("do" if kind == "side" else kind, pid, line["way"])
     return Transition(kind if kind in OWN_TRANSITIONS else "do", pid)
