@@ -11,6 +11,8 @@ Object        Touched by                                                        
 `life`, pid   its death writes; link, register, and signals it would answer read       9, 12, 17
 `trap`, pid   `trap_exit` writes; handling an exit signal, a linked death read         7, 8
 `link`, `mon` whatever makes, breaks or reports that one link or monitor writes        9
+`bonds`, pid  whatever gives it a link or watcher, if it ends with several: they are   9
+              told in that order; `heirs` is the same for the tables it leaves
 `alias`       whatever activates it, deactivates it or uses it writes                  9
 `name`        register, unregister, the holder's death write; lookups, failures read   10, 13, 14
 `named`, pid  whoever gives or takes the name of that process writes, spawn reads      13
@@ -18,6 +20,8 @@ Object        Touched by                                                        
 `row`         one key of one table; equal puts commute, a failed insert_new reads      15
 `tabname`     what a table is found by                                                 16
 `way`         whoever sends a signal on that way between two processes (cluster)       5
+`ways`        the arrivals on a way; who peeks whether a process lives reads          5
+`kept`, pid   a monitor kept back arrives by itself; what its owner does next reads    9
 `timer`       arming, firing, cancelling, reading that timer, its target's death       18, 19
 `clock`       whatever a deadline can order, if the program has exact timers           19, 20
 `lives`       births and deaths bump, `processes()` reads                              17
@@ -57,7 +61,7 @@ _CLASHING = frozenset(
 # Objects on which an event can disable another, and a third enable it again: what has arrived must
 # be handled before some operations, and deadlines pass in order. Races over them are looked for
 # beyond the nearest pair.
-GATES = frozenset({"q", "clock"})
+GATES = frozenset({"q", "clock", "ways"})
 
 
 def put(value: Any) -> tuple[str, Any]:

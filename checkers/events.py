@@ -62,13 +62,17 @@ class Message:
 
 
 class Taken:
-    """What a receive did: its patterns, whether it may time out, the message it took or None."""
+    """What a receive did: its patterns, whether it may time out, the message it took or None.
 
-    __slots__ = ("got", "patterns", "pid", "timed")
+    `polls` says that it times out at once, without a deadline.
+    """
 
-    def __init__(self, pid: Pid, patterns: Any, timed: bool, got: Message | None):
+    __slots__ = ("got", "patterns", "pid", "polls", "timed")
+
+    def __init__(self, pid: Pid, patterns: Any, timed: bool, polls: bool, got: Message | None):
         self.pid = pid
         self.patterns = patterns
+        self.polls = polls
         self.timed = timed
         self.got = got
 

@@ -2,8 +2,8 @@
 
 Asked for only by searches that reduce. `checkers.dependency` says what the objects mean.
 
-Some operations see more than the reductions leave visible (the order of rows, the moment at which
-a link is handled). The first run that meets one raises `Widen`, and the search starts again with
+Some operations see more than the reductions leave visible (the order of rows, the length of a
+queue). The first run that meets one raises `Widen`, and the search starts again with
 that distinction made; programs without such operations do not pay for it.
 """
 
@@ -20,10 +20,6 @@ from simkernel.terms import ErlangError, Pid, Ref, strict_key, thaw
 
 CLOCK = ("clock",)
 LIVES = ("lives",)
-
-# A link or monitor might be handled when it arrives only if unlinking, demonitoring and ending looked
-# at what has arrived before they happen. They do not (12.12, 12.14).
-BONDS_KEEP = False
 
 KEY_READS = frozenset({"lookup", "lookup_element", "member"})
 KEY_WRITES = frozenset({"take", "update_counter", "update_element", "delete_object"})
@@ -58,39 +54,36 @@ class Footprints:
     def at_once(self, p: Process, signal: tuple[Any, ...]) -> bool:
         """Tell whether nobody can see when `p` handles a signal, if it does so as early as it can.
 
-        Then its handling is no event of its own. Whatever could see it waits until all that has
-        arrived is handled, or makes the search distinguish (`flags`).
+        Then its handling is no event of its own. A time-out waits until all that has arrived is
+        handled; what reads the queue makes the search distinguish (`flags`).
         """
         kind = signal[0]
         if kind == codes.S_MESSAGE:
-            if signal[4] is not None:
-                return "unalias" not in self.flags
-            return ("late", p.pid) not in self.flags
+            return signal[4] is None and ("late", p.pid) not in self.flags
         if kind == codes.S_ANSWER:
             return not self.clocked
-        if self.informed or not BONDS_KEEP:
+        if self.informed or (_EARLY[kind], p.pid) in self.flags:
             return False
         if kind == codes.S_EXIT:
-            return self._harmless(p, signal)
+            _, sender, reason, linked = signal
+            there = p.links and sender in p.links if linked else reason != "kill"
+            return bool(there and p.trap_exit)
         if kind == codes.S_DOWN:
-            return "unalias" not in self.flags
-        if kind == codes.S_ASK:
-            return signal[2] is None
-        return True
+            return not (p.aliases and signal[2] in p.aliases)
+        return kind != codes.S_ASK or signal[2] is None
+
+    def sees(self, p: Process, early: set[tuple[str, Pid]]) -> None:
+        """Make a distinction if what `p` does next could tell that signals were handled early."""
+        assert p.effects is not None
+        effect = p.effects[p.cursor]
+        for word in _SEEN_BY.get(effect[0], ()):
+            if (word, p.pid) in early and (effect[0] != codes.FLAG or effect[1] == "trap_exit"):
+                self.need((word, p.pid))
 
     def lost(self, dest: Pid, signal: tuple[Any, ...]) -> bool:
         """Tell the same of a signal to a dead process, which nobody handles: a message touches what
         it touches while the receiver lives, for nothing orders it against the death."""
         return signal[0] != codes.S_MESSAGE or ("late", dest) not in self.flags
-
-    def _harmless(self, p: Process, signal: tuple[Any, ...]) -> bool:
-        """Tell whether an exit signal becomes a message, or nothing."""
-        _, sender, reason, linked = signal
-        if linked and not (p.links and sender in p.links):
-            return True
-        if reason == "kill" and not linked:
-            return False
-        return p.trap_exit or (reason == "normal" and ("trap", p.pid) not in self.flags)
 
     def arrival(self, dest: Pid, signal: tuple[Any, ...], *, soft: bool) -> list[Access]:
         """Give what a signal touches when it arrives, and again if it is handled later.
@@ -114,8 +107,13 @@ class Footprints:
                 found.append((("mb", dest), appends(("EXIT", signal[1], thaw(signal[2])))))
         elif kind in (codes.S_LINK, codes.S_UNLINK):
             found.append((_link(dest, signal[1]), WRITE))
+            if kind == codes.S_LINK:
+                self.bond(dest, found)
         elif kind in (codes.S_MONITOR, codes.S_DEMONITOR):
             found.append((("mon", signal[2]), WRITE))
+            if kind == codes.S_MONITOR:
+                found.append((("life", signal[1]), READ))  # a dead watcher is none
+                self.bond(dest, found)
         elif kind == codes.S_DOWN:
             _, _, ref, target, reason = signal
             found += [(("mon", ref), WRITE), (("alias", ref), WRITE)]
@@ -126,12 +124,17 @@ class Footprints:
             found.append((("state", dest), READ if kind == codes.S_ASK else BUMP))
         return found
 
+    def bond(self, pid: Pid, found: list[Access]) -> None:
+        """Add that a process gets a link or a watcher: it tells them of its end in that order."""
+        if "bonds" in self.flags or ("bonds", pid) in self.flags:
+            found.append((("bonds", pid), WRITE))
+
     # --- Transitions ---------------------------------------------------------------------------
 
     def of(self, kind: str, who: Any) -> list[Access]:
         """Give what a transition touches, apart from the signals that arrive by it."""
         if kind == "arrive":
-            return []
+            return [(("ways", *who), WRITE)]
         if kind == "fire":
             return self._fire(self.m.timers[who])
         p = self.m.processes.get(who) or self.m.dying[who]
@@ -141,9 +144,10 @@ class Footprints:
                 return found
             assert p.effects is not None
             effect = p.effects[p.cursor]
-            if self.m.observes(p, effect):
-                found.append((("q", who), READ))
             _OF_EFFECT[effect[0]](self, p, effect, found)
+        elif kind == "peek":
+            assert p.effects is not None
+            _peek(self, p, p.effects[p.cursor], found)
         elif kind == "handle":
             assert p.arrived is not None
             self._handled(p, p.arrived[0], found)
@@ -184,7 +188,7 @@ class Footprints:
             return False
         if reason == "kill" and not linked:
             return True
-        return not p.trap_exit and reason != "normal"
+        return not p.trap_exit and (reason != "normal" or sender == p.pid)
 
     def death(self, p: Process, found: list[Access]) -> None:
         """Add what the end of `p` touches: whatever it holds, and whoever hears of it."""
@@ -194,11 +198,17 @@ class Footprints:
             found.append((CLOCK, WRITE))
         if p.name is not None:
             found += [(("name", p.name), WRITE), (("named", pid), WRITE)]
+        if "bonds" not in self.flags and (len(p.links or ()) > 1 or len(p.watchers or ()) > 1):
+            self.need(("bonds", pid))
+        heirs = 0
         for table in m.tables.by_ref.values():
             if table.owner == pid:
+                heirs += table.heir is not None
                 found += [(("tab", table.ref), WRITE), (("tabname", table.name), WRITE)]
                 if table.heir is not None:
                     found.append((("life", table.heir[0]), READ))
+        if heirs > 1:
+            self.need("heirs")
         found += [(("timer", ref), WRITE) for ref in p.timers or ()]
         for ref, (target, _) in (p.monitors or {}).items():
             found.append((("mon", ref), WRITE))
@@ -207,6 +217,23 @@ class Footprints:
         found += [(("mon", ref), WRITE) for ref in p.watchers or ()]
         for peer in p.links or ():
             found += [(_link(pid, peer), WRITE), (("trap", peer), READ), (("life", peer), READ)]
+
+
+# What could tell that signals of a kind were handled early, unless it never happens: a process that
+# ends before it has handled a link answers for the dead, and one that stops to trap may be killed.
+_EARLY = {
+    codes.S_EXIT: "exits", codes.S_DOWN: "downs", codes.S_LINK: "bonded", codes.S_UNLINK: "bonded",
+    codes.S_MONITOR: "bonded", codes.S_DEMONITOR: "bonded", codes.S_ASK: "bonded",
+}  # fmt: skip
+_SEEN_BY: dict[int, tuple[str, ...]] = {
+    codes.FLAG: ("exits",), codes.UNLINK: ("exits", "bonded"), codes.LINK: ("exits", "bonded"),
+    codes.DEMONITOR: ("downs",), codes.DEMONITOR_NOW: ("downs",), codes.END: ("bonded",),
+}  # fmt: skip
+
+
+def early_of(signal: tuple[Any, ...]) -> str | None:
+    """Give the word for handling such a signal early, if anything could tell."""
+    return _EARLY.get(signal[0])
 
 
 def _link(one: Pid, other: Pid) -> tuple[Any, ...]:
@@ -223,15 +250,6 @@ def _nothing(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:
 def _end(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:
     if p is not f.m.root or e[1] != "normal":
         f.death(p, found)
-
-
-def _exit(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:
-    if e[1] == p.pid:
-        found.append((("trap", p.pid), READ))
-        if f.kills(p, (codes.S_EXIT, None, e[2], False)) or not p.trap_exit:
-            f.death(p, found)
-        else:
-            found.append((("mb", p.pid), appends(("EXIT", p.pid, thaw(e[2])))))
 
 
 def _monitor(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:
@@ -261,6 +279,7 @@ def _spawn(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:
     found += [(LIVES, BUMP), (("named", p.pid), READ), (("life", pid), WRITE)]
     if linked:
         found.append((_link(p.pid, pid), WRITE))
+        f.bond(p.pid, found)
     if ref is not None:
         found.append((("mon", ref), WRITE))
 
@@ -285,7 +304,6 @@ def _alias(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:
 
 
 def _unalias(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:
-    f.need("unalias")
     found.append((("alias", e[1]), WRITE))
 
 
@@ -296,6 +314,7 @@ def _by_name(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:
 def _link_to(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:
     if e[1] != p.pid:
         found += [(("life", e[1]), READ), (_link(p.pid, e[1]), WRITE)]
+        f.bond(p.pid, found)
 
 
 def _register(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:
@@ -313,20 +332,27 @@ def _unregister(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:
         found += [(("named", holder), WRITE), (("life", holder), READ)]
 
 
+def _peek(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:
+    """Only messages may have arrived at either, or be under way (rule 1.17)."""
+    found += [(("life", e[1]), READ), (("q", p.pid), READ), (("q", e[1]), READ)]
+    found.append((("ways", p.pid, e[1]), READ))
+
+
 def _ask(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:
     keys = e[2] if e[0] == codes.INFO else None
     if e[1] != p.pid:
         found.append((("life", e[1]), READ))
         if keys is not None:
             f.need("info")
+        elif e[1] in f.m.processes:
+            _peek(f, p, e, found)
         return
     if keys is None:
         return
     if reads_queue(keys):
         f.need(("box", p.pid))
-        if not f.m.observes(p, e):
-            f.need(("late", p.pid))
-        found.append((("mb", p.pid), asks(())))
+        f.need(("late", p.pid))
+        found += [(("q", p.pid), READ), (("mb", p.pid), asks(()))]
     if not all(key in OF_THE_QUEUE for key in ([keys] if isinstance(keys, str) else keys)):
         f.need("info")
         found.append((("state", p.pid), READ))
@@ -358,6 +384,8 @@ def _table(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:
     if operation == "new":
         ref, name, options = args
         found.append((("tab", ref), WRITE))
+        if "heirs" in f.flags:
+            found.append((("heirs",), WRITE))
         if dict(options)["named"]:
             taken = name in f.m.tables.by_name
             found.append((("tabname", name), READ if taken else WRITE))
@@ -428,7 +456,7 @@ def _insert(f: Footprints, table: Any, operation: str, given: Any, found: list[A
 
 
 _OF_EFFECT: dict[int, Any] = {
-    codes.SEND: _nothing, codes.EXIT: _exit, codes.MONITOR: _monitor, codes.UNLINK: _unlink,
+    codes.SEND: _nothing, codes.EXIT: _nothing, codes.MONITOR: _monitor, codes.UNLINK: _unlink,
     codes.DEMONITOR: _demonitor, codes.FLAG: _flag, codes.SPAWN: _spawn, codes.TIMER: _timer,
     codes.ALIAS: _alias, codes.LOG: _nothing, codes.CAST_NAME: _by_name,
     codes.SEND_NAME: _by_name, codes.LINK: _link_to, codes.REGISTER: _register,

@@ -8,6 +8,7 @@ from any explored one through plans (docs/explanation/search.md has the argument
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from checkers.dependency import READ, clash
@@ -30,6 +31,7 @@ class Explored:
         self.consumed = recorder.consumed
         self.pending = recorder.pending
         self.handled = recorder.handled
+        self.worded = recorder.worded
         self.lost = recorder.lost
         self.all = (1 << len(self.events)) - 1
         self.left = self._left(recorder)
@@ -151,7 +153,9 @@ def plans(run: Explored) -> Iterator[Plan]:
         yield from _races(run, place, event)
         for option in event.options:
             if option != event.step:
-                yield Plan(run, run.all & ~run.after(place), event.actor, option)
+                keep = run.all & ~run.after(place)
+                keep = _unseen(run, keep, event) if option.kind == "peek" else keep
+                yield Plan(run, keep, event.actor, option)
         receive = event.receive
         if receive is not None and run.relaxed(receive.pid):
             yield from _receives(run, place, event)
@@ -168,12 +172,34 @@ def _races(run: Explored, place: int, event: Event) -> Iterator[Plan]:
         earlier = races.bit_length() - 1
         races &= ~(1 << earlier)
         keep = run.all & ~run.after(earlier)
+        want = None
         if event.actor[0] == "body":
-            looks = (("q", event.actor[1]), READ) in event.accesses
             receive = event.receive
-            if looks or (receive is not None and receive.timed):
+            if receive is not None and (receive.timed or receive.got is None):
                 keep = _handled(run, keep, event.actor[1])
-        yield Plan(run, keep, event.actor)
+            elif event.step.kind == "peek":
+                want, keep = event.step, _unseen(run, keep, event)
+            if event.base & ~keep or (receive is not None and _asleep(run, keep, event)):
+                continue
+        yield Plan(run, keep, event.actor, want)
+
+
+def _unseen(run: Explored, keep: int, event: Event) -> int:
+    """Leave out what keeps a process from seeing at a glance that another lives."""
+    for thing, _ in event.accesses:
+        if thing[0] == "q":
+            keep = _handled(run, keep, thing[1], run.worded)
+    return keep
+
+
+def _asleep(run: Explored, keep: int, event: Event) -> bool:
+    """Tell whether a receive would find neither its message nor its deadline passed."""
+    receive = event.receive
+    assert receive is not None
+    if not run.clocked or receive.got is None or keep >> receive.got.came & 1:
+        return False
+    passed = run.previous(("wait", receive.pid), keep)
+    return not receive.polls and passed <= run.previous(event.actor, keep)
 
 
 def _unhindered(run: Explored, keep: int, actor: Actor, place: int) -> int:
@@ -183,11 +209,16 @@ def _unhindered(run: Explored, keep: int, actor: Actor, place: int) -> int:
     return keep
 
 
-def _handled(run: Explored, keep: int, pid: Pid) -> int:
-    """Leave out the signals to `pid` that have arrived and are not handled."""
-    for came in run.pending.get(pid, ()):
-        if keep >> came & 1 and not keep >> run.handled.get(came, len(run.events)) & 1:
-            keep &= ~run.after(came)
+def _handled(run: Explored, keep: int, pid: Pid, but: AbstractSet[int] = frozenset()) -> int:
+    """Leave out the signals to `pid` that have arrived and are not handled, `but` some."""
+    pending, before = run.pending.get(pid, ()), -1
+    while keep != before:  # what goes may take the handling of another along
+        before = keep
+        for came in pending:
+            if came in but:
+                continue
+            if keep >> came & 1 and not keep >> run.handled.get(came, len(run.events)) & 1:
+                keep &= ~run.after(came)
     return keep
 
 

@@ -13,11 +13,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from checkers.dependency import GATES, WRITE, Access, clash
+from checkers.dependency import GATES, READ, WRITE, Access, clash
 from checkers.events import Actor, Event, Identities, Message, Taken
-from checkers.footprints import CLOCK, Footprints
+from checkers.footprints import CLOCK, Footprints, early_of
+from simkernel.errors import InternalError
 from simkernel.kernel import codes
-from simkernel.kernel.channels import Channel
+from simkernel.kernel.channels import Channel, catch_up, travel
 from simkernel.kernel.machine import Machine, Transition
 from simkernel.kernel.process import AT_REST, BUSY, DEAD, WAITING, Process
 from simkernel.terms import Pid
@@ -27,7 +28,6 @@ class Watched(Machine):
     """A machine that notes which signals arrive, and whether a body looked at the clock."""
 
     def __init__(self, *args: Any, **options: Any):
-        self.came: list[tuple[Pid, tuple[Any, ...]]] = []
         self.watching: Callable[[Pid, tuple[Any, ...]], None] | None = None
         self.looked = False
         super().__init__(*args, **options)
@@ -37,6 +37,15 @@ class Watched(Machine):
         if self.watching is not None:
             self.watching(dest, signal)
         super().into(dest, signal)
+
+    def deliver(self, sender: Any, dest: Pid, signal: tuple[Any, ...]) -> None:
+        """Send a signal without the machine's short cut past `into`."""
+        if self.cluster and sender != dest:
+            travel(self, sender, dest, signal)
+            return
+        if self.channels and signal[0] != codes.S_ANSWER:
+            catch_up(self, sender)
+        self.into(dest, signal)
 
     def local_input(self, p: Process, compute: Callable[[], Any]) -> Any:
         """Note a look at the clock."""
@@ -67,11 +76,14 @@ class Recorder:
         self.boxes: dict[Pid, list[Message]] = {}
         self.messages: dict[Pid, list[Message]] = {}
         self.consumed: dict[Pid, list[tuple[int, Message]]] = {}
-        self.ways: dict[tuple[Any, Pid], deque[int]] = {}
+        self.ways: dict[tuple[Any, Pid], deque[tuple[int, Any]]] = {}
         self.handled: dict[int, int] = {}  # by the arrival of a signal that is not handled at once
         self.pending: dict[Pid, list[int]] = {}  # such arrivals
+        self.handles: dict[Pid, int] = {}  # the last event that handled something
+        self.worded: set[int] = set()  # those that bring messages
         self.lost: list[tuple[int, Actor]] = []  # (event, who could act before it and not after)
-        self.ignored: set[Pid] = set()
+        self.early: set[tuple[str, Pid]] = set()  # who has handled what kind early
+        self.keepers: set[Any] = set()  # who has kept a monitor back
         self._who: Any = None
         self._found: list[Access] = []
         self._at_once: list[Pid] = []
@@ -142,7 +154,7 @@ class Recorder:
             if options and options[0].kind not in ("timeout", "done"):
                 return ("body", start), options
         for item in m.active:
-            for rank, actor in self._ranked(item):
+            for rank, actor in self.ranked(item):
                 if late is not None and late[0] <= rank:
                     continue
                 options = self.of(actor)
@@ -161,7 +173,7 @@ class Recorder:
             return None
         return late[1], late[2]
 
-    def _ranked(self, item: Any) -> Iterator[tuple[int, Actor]]:
+    def ranked(self, item: Any) -> Iterator[tuple[int, Actor]]:
         if type(item) is Process:
             yield 0, ("body", item.pid)
             if item.arrived and item.status < AT_REST + 1:
@@ -195,6 +207,8 @@ class Recorder:
         self._who = who
         causes = [self.last[actor]] if actor in self.last else []
         self._found = self.footprints.of(kind, who)
+        if self.keepers:
+            self._kept_back(kind, who)
         kill = self._before(actor, step, at, causes)
         receive = self._receive(step, causes)
         boxed = self._box_before(kind, who)
@@ -211,6 +225,13 @@ class Recorder:
         event = self._record(actor, step, at, causes, kill, receive)
         event.options = tuple(options)
         return event
+
+    def _kept_back(self, kind: str, who: Any) -> None:
+        """What a process does next takes along a monitor that it has kept back until then."""
+        if kind == "arrive" and who[0] in self.keepers:
+            self._found.append((("kept", who[0]), WRITE))
+        elif kind in ("do", "handle") and who in self.keepers:
+            self._found.append((("kept", who), READ))
 
     def _apply(self, step: Transition) -> None:
         m = self.m
@@ -238,6 +259,9 @@ class Recorder:
         """Add the causes of an event; give what a killing signal depends on besides."""
         m = self.m
         kind, who, _ = step
+        if kind == "handle":
+            causes += [self.handles[who]] if who in self.handles else []
+            self.handles[who] = at
         if actor[0] == "body":
             if kind == "start":
                 causes += [self.spawned[who]] if who in self.spawned else []
@@ -262,7 +286,7 @@ class Recorder:
             if signal[0] == codes.S_EXIT and self.footprints.kills(p, signal):
                 return self._kills(p, at)
         elif kind == "arrive":
-            causes.append(self.ways[who].popleft())
+            causes.append(self.ways[who].popleft()[0])
         elif kind == "fire":
             causes.append(self.armed[who])
         elif kind == "expire":
@@ -293,11 +317,14 @@ class Recorder:
         p = self.m.processes.get(pid)
         if p is None or p.effects is None:
             return
+        self.footprints.sees(p, self.early)
         effect = p.effects[p.cursor]
         if effect[0] == codes.CANCEL and effect[1] in self.m.timers:
             self.lost.append((at, ("timer", effect[1])))
-        elif (("life", pid), "write") in self._found:
+        elif (("life", pid), WRITE) in self._found:
             self.lost += [(at, ("timer", ref)) for ref in p.timers or ()]
+            if p.arrived:
+                self.lost.append((at, ("queue", pid)))
 
     def _lose_timers(self, p: Process, at: int) -> None:
         if p.status != WAITING or p.match < 0:
@@ -313,13 +340,11 @@ class Recorder:
         want = p.want
         timed = want.after is not None and (p.expired or not self.clocked)
         if step.kind == "timeout":
-            return Taken(pid, want.patterns, timed, None)
+            return Taken(pid, want.patterns, timed, want.after == 0, None)
         message = self.boxes[pid][p.match]
         if self.relaxed(pid) or not timed:
-            causes.append(message.came)
-        if message.readable != message.came:
-            causes.append(message.readable)
-        return Taken(pid, want.patterns, timed, message)
+            causes += {message.came: None, message.readable: None}
+        return Taken(pid, want.patterns, timed, want.after == 0, message)
 
     def _box_before(self, kind: str, who: Any) -> tuple[Process, int, int] | None:
         """Keep what tells, after the event, whether a process's own act changed its mailbox."""
@@ -361,7 +386,12 @@ class Recorder:
         """Hear of an arrival, just before it."""
         at = len(self.events)
         p = self.m.processes.get(dest)
-        soft = self.footprints.at_once(p, signal) if p else self.footprints.lost(dest, signal)
+        if p is None:
+            soft = self.footprints.lost(dest, signal)
+        else:
+            # Behind others a signal may find everything changed, unless it is a plain message.
+            first = not p.arrived or signal[0] == codes.S_MESSAGE
+            soft = first and self.footprints.at_once(p, signal)
         self._found += self.footprints.arrival(dest, signal, soft=soft)
         if p is None:
             if signal[0] == codes.S_MESSAGE:
@@ -371,6 +401,8 @@ class Recorder:
         self.queues.setdefault(dest, deque()).append((at, soft))
         if not soft and signal[0] != codes.S_ANSWER:
             self.pending.setdefault(dest, []).append(at)
+            if signal[0] == codes.S_MESSAGE:
+                self.worded.add(at)
             if dest != self._who and not p.arrived and self._looks(p) and self.body(dest):
                 self.lost.append((at, ("body", dest)))
         self._at_once.append(dest)
@@ -393,6 +425,8 @@ class Recorder:
                 p = m.processes.get(dest)
                 if p is None or not p.arrived:
                     break
+                if len(p.arrived) != len(self.queues[dest]):
+                    raise InternalError(f"a signal to {dest} arrived without `into`")
                 signal = p.arrived[0]
                 came, soft = self.queues[dest][0]
                 # What was not handled when it arrived waits for an event, whatever changed since.
@@ -400,12 +434,13 @@ class Recorder:
                     break
                 if came != at:
                     self._found += self.footprints.arrival(dest, signal, soft=True)
-                if signal[0] == codes.S_EXIT and signal[2] == "normal" and not p.trap_exit:
-                    self.ignored.add(dest)
                 if signal[0] == codes.S_ANSWER:
                     self.woken[dest] = at
+                word = early_of(signal)
+                if word is not None:
+                    self.early.add((word, dest))
                 self._handle(dest, at)
-        if m.channels:
+        if m.channels or self.ways:
             self._departures(at)
 
     def _handle(self, pid: Pid, at: int) -> None:
@@ -421,13 +456,23 @@ class Recorder:
         self._at_once.append(pid)
 
     def _departures(self, at: int) -> None:
-        for place, channel in self.m.channels.items():
+        """Note what has gone on its way, and what a later signal has taken along (rule 6.20)."""
+        m = self.m
+        for place, sent in self.ways.items():
+            channel = m.channels.get(place)
+            first = channel.signals[0][0] if channel is not None and channel.signals else None
+            while sent and sent[0][1] is not first:
+                sent.popleft()
+                self._found.append((("way", *place), WRITE))
+                self.lost.append((at, ("way", *place)))
+        for place, channel in m.channels.items():
             sent = self.ways.setdefault(place, deque())
-            if len(sent) < len(channel.signals):
+            for signal, _ in list(channel.signals)[len(sent) :]:
                 # The answer to a question is sent by the event that brings the question.
                 self._found.append((("way", *place), WRITE))
-            while len(sent) < len(channel.signals):
-                sent.append(at)
+                sent.append((at, signal))
+                if not m.cluster and place[0] in m.processes and place[0] != place[1]:
+                    self.keepers.add(place[0])
 
     # --- Recording -----------------------------------------------------------------------------
 
@@ -435,18 +480,12 @@ class Recorder:
         m = self.m
         if step.kind != "do":
             return
-        p = m.processes.get(step.who)
         for thing, mode in self._found:
             kind = thing[0]
-            if kind == "life" and mode == WRITE and thing[1] not in self.spawned:
-                if thing[1] in m.processes:
-                    self.spawned[thing[1]] = at
+            if kind == "life" and mode == WRITE and thing[1] in m.processes:
+                self.spawned.setdefault(thing[1], at)
             elif kind == "timer" and thing[1] in m.timers and thing[1] not in self.armed:
                 self.armed[thing[1]] = at
-            elif kind == "trap" and mode == WRITE and p is not None and p.trap_exit:
-                # It might have trapped a normal exit that was handled, for nothing, on arrival.
-                if step.who in self.ignored:
-                    self.footprints.need(("trap", step.who))
 
     def _record(
         self, actor: Actor, step: Transition, at: int, causes: list[int], kill: int,
@@ -461,7 +500,8 @@ class Recorder:
         found = tuple(dict.fromkeys(self._kept(self._found)))
         gates, near = self._clashing(found, base, at)
         if receive is not None and receive.timed and receive.got is not None:
-            near |= 0 if self.relaxed(receive.pid) else 1 << receive.got.came
+            got = receive.got
+            near |= 0 if self.relaxed(receive.pid) else 1 << got.came | 1 << got.readable
         near |= kill
         label: Any = (step.kind, step.way)
         if receive is not None and receive.got is not None and self.relaxed(receive.pid):

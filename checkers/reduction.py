@@ -17,6 +17,7 @@ from checkers.events import Actor, Identities, Message
 from checkers.footprints import Widen
 from checkers.plans import Explored, Plan, arrangements, plans
 from checkers.recorder import Recorder, Watched
+from simkernel.kernel.driver import seldom_collected
 from simkernel.kernel.machine import Machine, Transition
 
 
@@ -54,7 +55,8 @@ class Reduction:
                 self.cut = True
                 return
             try:
-                recorder = self._run(plan, order)
+                with seldom_collected():
+                    recorder = self._run(plan, order)
             except Widen as more:
                 self.flags |= {more.flag}
                 self.begins_again()
@@ -67,9 +69,10 @@ class Reduction:
                 yield recorder.m
                 if self.cut:
                     return
-                explored = Explored(recorder)
                 recorder.m.close()
-                self._waiting += [p for p in plans(explored) if not self._known(p)]
+                with seldom_collected():
+                    explored = Explored(recorder)
+                    self._waiting += [p for p in plans(explored) if not self._known(p)]
             found = self._next()
             if found is None:
                 return

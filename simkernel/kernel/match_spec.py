@@ -1,9 +1,9 @@
-"""Match specifications: patterns, guards and bodies that are terms, for ETS and Registry (11.33-11.37).
+"""Match specifications: patterns, guards and bodies that are terms (rules 11.33 to 11.37).
 
-A specification is a list of clauses (pattern, guards, body). In a pattern `"_"` (or ANY) fits anything
-and `"$1"`, `"$2"` … hold what stands in their place, strictly the same wherever they stand again. Guards
-and bodies are terms: `(">", "$1", 3)`, `("element", 1, "$_")`, `"$$"` (all that is held, in order), `"$_"`
-(the whole row), `("const", x)`, and `((a, b),)` for the tuple `(a, b)`.
+A specification is a list of clauses (pattern, guards, body). In a pattern `"_"` (or ANY) fits
+anything and `"$1"`, `"$2"` … hold what stands in their place, strictly the same wherever they stand
+again. Guards and bodies are terms: `(">", "$1", 3)`, `("element", 1, "$_")`, `"$$"` (all that is
+held, in order), `"$_"` (the whole row), `("const", x)`, and `((a, b),)` for the tuple `(a, b)`.
 """
 
 from __future__ import annotations

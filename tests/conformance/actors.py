@@ -2,8 +2,8 @@
 
 vm/actors.ex is the same on the VM. Steps: ("new", actor, table, type, access, named, keypos, heir),
 ("ets", actor, operation, table, args), ("info", table), ("die", actor, reason), ("trap", actor),
-("alive", actor), ("name", actor, name), ("mail", actor), ("reg_start", kind, partitions, listeners),
-("reg_stop",) and ("reg", actor, operation, args). In arguments ("pid", actor) is an actor's pid.
+("alive", actor), ("name", actor, name), ("mail", actor), ("reg_stop",), ("reg_start", kind,
+partitions, listeners) and ("reg", actor, operation, args). In arguments ("pid", actor) is a pid.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ async def perform(step: Any, state: State, pause: int) -> Any:
             tab = state.tables.get(var, var)
             function = getattr(ets, op)
             answer = await ask(state.pids[name], function, tab, *state.resolve(args))
-            return state.named(ordered(op, answer))
+            return ordered(op, state.named(answer))
         case ("info", var):
             described = await ets.info(state.tables.get(var, var))
             return None if described is None else state.named(described[:4])
@@ -146,7 +146,7 @@ async def perform(step: Any, state: State, pause: int) -> Any:
             answer = await ask(state.pids[name], registry, op, *state.resolve(args))
             if answer[0] == "ok" and type(answer[1]) is tuple and answer[1][:1] == ("ok",):
                 answer = ("ok", "partition") if type(answer[1][1]) is Pid else answer
-            return state.named(ordered(op, answer))
+            return ordered(op, state.named(answer))
     raise ValueError(step)
 
 

@@ -54,10 +54,7 @@ class Beam:
 
     def scenarios(self, chosen: Sequence[Pair], times: int = 1) -> list[list[list[str]]]:
         """Run scenarios so many times, one after the other; give the logs of each."""
-        entries = [
-            f'{{<<"{index}">>,{erlang(module_of(each))},{erlang(each.name)},{erlang(list(each.args))}}}'
-            for index, each in enumerate(chosen)
-        ]
+        entries = [entry(index, each) for index, each in enumerate(chosen)]
         lines = [json.loads(line) for line in self.call("Lab", entries * times)]
         assert len(lines) == len(chosen) * times
         logs: list[list[list[str]]] = [[] for _ in chosen]
@@ -72,6 +69,12 @@ class Beam:
         return {"otp": otp, "elixir": elixir}
 
 
+def entry(index: int, scenario: Pair) -> str:
+    """Write a scenario as Lab reads it."""
+    call = (module_of(scenario), scenario.name, list(scenario.args))
+    return f'{{<<"{index}">>,{",".join(map(erlang, call))}}}'
+
+
 def module_of(scenario: Pair) -> str:
     """Name the Elixir module of a family."""
     return f"Elixir.Pairs.{scenario.family.capitalize()}"
@@ -81,6 +84,7 @@ def _run(command: list[str], limit_s: int) -> str:
     environment: dict[str, Any] = {**os.environ, "LC_ALL": "C.UTF-8", "ELIXIR_ERL_OPTIONS": "+fnu"}
     done = subprocess.run(
         ["nice", "-n", "5", *command],
+        check=False,
         timeout=limit_s,
         capture_output=True,
         text=True,

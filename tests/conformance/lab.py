@@ -29,9 +29,17 @@ from simkernel.terms import freeze, reason_of, thaw
 from tests.conformance.words import words
 
 FAMILIES = (
-    "process", "task", "genserver", "statem", "supervisor", "registry", "ets", "agent",
-    "application", "timer",
-)  # fmt: skip
+    "process",
+    "task",
+    "genserver",
+    "statem",
+    "supervisor",
+    "registry",
+    "ets",
+    "agent",
+    "application",
+    "timer",
+)
 SEEDS = range(3)
 
 
@@ -49,7 +57,7 @@ class Pair:
 
     @property
     def id(self) -> str:
-        """Name the scenario: family, function, arguments; or the first of them, if it is a label."""
+        """Name the scenario: family, function, arguments; only the first, if it is a label."""
         if self.labelled:
             return f"{self.family}.{self.name}({self.args[0]})"
         shown = ", ".join(map(str, self.args))
@@ -114,7 +122,7 @@ def all_here(scenario: Pair) -> Iterator[list[str]]:
         yield run_here(scenario, seed)
 
 
-# -- what scenarios use -----------------------------------------------------------------------------
+# -- what scenarios use ---------------------------------------------------------------------------
 
 
 def say(what: Any) -> Any:

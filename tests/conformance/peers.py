@@ -1,8 +1,9 @@
 """GenServers that do what scripts say, driven step by step; Peers in vm/many.ex is the same there.
 
 Steps: ("start", name, linked, trap, init), ("call" | "cast" | "info", name, script), ("exit", name,
-reason), ("stop", name, reason), ("wait", ms). A script is instructions, the last of which says what the
-callback returns. What different processes do within one step has no order: each is listed by itself.
+reason), ("stop", name, reason), ("wait", ms). A script is instructions, the last of which says what
+the callback returns. What different processes do within one step has no order: each is listed by
+itself.
 """
 
 from __future__ import annotations

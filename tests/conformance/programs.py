@@ -27,6 +27,7 @@ class Forest:
         self.random = random
         self.workers: list[str] = []
         self.sups: list[tuple[str, str]] = []
+        self.delay = 0  # what its slow children take, in each of up to six attempts of a restart
 
     def name(self) -> str:
         name = f"w{len(self.workers)}"
@@ -48,6 +49,7 @@ class Forest:
         shutdown = random.choice((5000, 5000, 5000, "brutal_kill", "infinity", 15))
         slow = random.choice((0, 0, 0, 0, 4)) if shutdown != 15 else random.choice((0, 400))
         traps = random.random() < 0.7
+        self.delay += 6 * min(slow, 18)
         return ("worker", self.name(), restart, shutdown, significant, self.starts(), traps, slow)
 
     def tree(self, depth: int) -> Any:
@@ -84,14 +86,25 @@ class Forest:
                 (("kill", target), ("stop", target, "normal"), ("exit", target, "boom"))
             )
         if kind == "dyn":
-            return random.choice((
-                ("dyn_start", name, self.worker()), ("dyn_start", name, self.worker()),
-                ("dyn_terminate", name, worker), ("dyn_which", name), ("dyn_count", name),
-            ))  # fmt: skip
-        return random.choice((
-            ("terminate", name, worker), ("restart", name, worker), ("delete", name, worker),
-            ("which", name), ("count", name), ("start", name, self.worker()),
-        ))  # fmt: skip
+            return random.choice(
+                (
+                    ("dyn_start", name, self.worker()),
+                    ("dyn_start", name, self.worker()),
+                    ("dyn_terminate", name, worker),
+                    ("dyn_which", name),
+                    ("dyn_count", name),
+                )
+            )
+        return random.choice(
+            (
+                ("terminate", name, worker),
+                ("restart", name, worker),
+                ("delete", name, worker),
+                ("which", name),
+                ("count", name),
+                ("start", name, self.worker()),
+            )
+        )
 
 
 def tree_program(random: Random) -> tuple[Any, int]:
@@ -99,7 +112,7 @@ def tree_program(random: Random) -> tuple[Any, int]:
     forest = Forest(random)
     tree = forest.tree(3)
     script = [forest.step() for _ in range(random.randint(2, 7))]
-    return (tree, script), 15 + 25 * repr((tree, script)).count(", 15, ")
+    return (tree, script), 15 + forest.delay
 
 
 # -- servers --------------------------------------------------------------------------------------
@@ -124,9 +137,14 @@ def returns(random: Random, kind: str, depth: int) -> Any:
                 ordinary.append(("reply_continue", "r", script(random, "continue", depth - 1)))
         return random.choice(ordinary)
     unusual: list[Any] = [
-        ("stop", reason(random)), ("exit", reason(random)), "raise", ("error", "my_error"),
-        "throw_noreply", "throw_junk", "junk",
-    ]  # fmt: skip
+        ("stop", reason(random)),
+        ("exit", reason(random)),
+        "raise",
+        ("error", "my_error"),
+        "throw_noreply",
+        "throw_junk",
+        "junk",
+    ]
     if kind == "call":
         unusual.append(("stop_reply", reason(random), "bye"))
     return random.choice(unusual)
@@ -136,11 +154,19 @@ def instruction(random: Random, kind: str, depth: int) -> Any:
     """Draw one instruction."""
     name = random.choice(NAMES)
     options: list[Any] = [
-        ("say", "x"), ("trap", random.random() < 0.7), ("link", name), ("link", name),
-        ("unlink", name), ("monitor", name), ("monitor", name), ("demonitor", name),
-        ("exit", name, reason(random)), ("send", name, "hello"), ("reply_saved", "late"),
+        ("say", "x"),
+        ("trap", random.random() < 0.7),
+        ("link", name),
+        ("link", name),
+        ("unlink", name),
+        ("monitor", name),
+        ("monitor", name),
+        ("demonitor", name),
+        ("exit", name, reason(random)),
+        ("send", name, "hello"),
+        ("reply_saved", "late"),
         ("start", random.choice(NAMES), random.random() < 0.5, begin(random, 0)),
-    ]  # fmt: skip
+    ]
     if kind == "call":
         options += [("save",), ("reply_now", "now")]
     if depth:
@@ -162,8 +188,13 @@ def begin(random: Random, depth: int) -> Any:
     if random.random() < 0.75:
         return "ok"
     options: list[Any] = [
-        "ok_timeout", "ignore", ("stop", reason(random)), "raise", ("exit", reason(random)), "junk",
-    ]  # fmt: skip
+        "ok_timeout",
+        "ignore",
+        ("stop", reason(random)),
+        "raise",
+        ("exit", reason(random)),
+        "junk",
+    ]
     if depth:
         options.append(("ok_continue", script(random, "continue", depth - 1)))
     return random.choice(options)
@@ -177,11 +208,18 @@ def peers_program(random: Random) -> tuple[Any, int]:
     ]
     for _ in range(random.randint(2, 7)):
         name, kind = random.choice(NAMES), random.choice(("call", "call", "cast", "info"))
-        steps.append(random.choice((
-            (kind, name, script(random, kind, 2)), (kind, name, script(random, kind, 2)),
-            (kind, name, script(random, kind, 2)), ("exit", name, reason(random)),
-            ("stop", name, reason(random)), ("wait", 45),
-        )))  # fmt: skip
+        steps.append(
+            random.choice(
+                (
+                    (kind, name, script(random, kind, 2)),
+                    (kind, name, script(random, kind, 2)),
+                    (kind, name, script(random, kind, 2)),
+                    ("exit", name, reason(random)),
+                    ("stop", name, reason(random)),
+                    ("wait", 45),
+                )
+            )
+        )
     return steps, 30
 
 
@@ -205,10 +243,18 @@ def pattern_of(random: Random, fields: int) -> Any:
 def spec_of(random: Random, body: Any = None) -> Any:
     """Draw a match specification over rows of two fields."""
     guards = [
-        (">", "$1", 1), ("=:=", "$2", 1), ("==", "$1", 1), ("is_integer", "$2"), ("is_tuple", "$1"),
-        ("not", ("is_list", "$2")), ("<", "$2", 3), ("=:=", ("element", 1, "$_"), ("const", random.choice(KEYS))),
-        ("andalso", ("is_number", "$2"), (">=", "$2", 1)), ("or", ("is_list", "$1"), ("is_integer", "$2")), "$2",
-    ]  # fmt: skip
+        (">", "$1", 1),
+        ("=:=", "$2", 1),
+        ("==", "$1", 1),
+        ("is_integer", "$2"),
+        ("is_tuple", "$1"),
+        ("not", ("is_list", "$2")),
+        ("<", "$2", 3),
+        ("=:=", ("element", 1, "$_"), ("const", random.choice(KEYS))),
+        ("andalso", ("is_number", "$2"), (">=", "$2", 1)),
+        ("or", ("is_list", "$1"), ("is_integer", "$2")),
+        "$2",
+    ]
     chosen = random.sample(guards, random.choice((0, 1, 1, 2)))
     bodies: list[Any] = ["$1", "$2", "$_", "$$", True, (("$2", "$1"),), ["$1"], ("const", "c")]
     return [(("$1", "$2"), chosen, [random.choice(bodies) if body is None else body])]
@@ -228,17 +274,42 @@ def table_step(random: Random, kinds: dict[str, str]) -> Any:
     )
     ordered = kinds[tab] == "ordered_set"
     options: list[Any] = [
-        ("insert", [rows]), ("insert", [rows]), ("insert", [rows]), ("insert_new", [rows]),
-        ("lookup", [key]), ("lookup", [key]), ("member", [key]), ("delete", [key]),
-        ("lookup_element", [key, random.choice((1, 2, 3))]), ("take", [key]),
-        ("delete_object", [row]), ("tab2list", []), ("match", [pattern_of(random, 2)]),
-        ("match_object", [pattern_of(random, 2)]), ("match_delete", [pattern_of(random, 2)]),
-        ("select", [spec_of(random)]), ("select", [spec_of(random)]),
-        ("select_count", [spec_of(random, True)]), ("select_delete", [spec_of(random, True)]),
-        ("update_counter", [key, random.choice((1, -2, (2, 3), (2, 2, 4, 0), (2, -1, 0, 9), [(2, 1), (2, 1)], (3, 1), (1, 1)))]),
-        ("update_counter", [key, 1, (key, 10)]), ("update_element", [key, random.choice(((2, value), [(2, value)], (3, value), (1, value)))]),
-        ("give_away", [("pid", random.choice(ACTORS)), "gift"]), ("delete_all_objects", []),
-    ]  # fmt: skip
+        ("insert", [rows]),
+        ("insert", [rows]),
+        ("insert", [rows]),
+        ("insert_new", [rows]),
+        ("lookup", [key]),
+        ("lookup", [key]),
+        ("member", [key]),
+        ("delete", [key]),
+        ("lookup_element", [key, random.choice((1, 2, 3))]),
+        ("take", [key]),
+        ("delete_object", [row]),
+        ("tab2list", []),
+        ("match", [pattern_of(random, 2)]),
+        ("match_object", [pattern_of(random, 2)]),
+        ("match_delete", [pattern_of(random, 2)]),
+        ("select", [spec_of(random)]),
+        ("select", [spec_of(random)]),
+        ("select_count", [spec_of(random, True)]),
+        ("select_delete", [spec_of(random, True)]),
+        (
+            "update_counter",
+            [
+                key,
+                random.choice(
+                    (1, -2, (2, 3), (2, 2, 4, 0), (2, -1, 0, 9), [(2, 1), (2, 1)], (3, 1), (1, 1))
+                ),
+            ],
+        ),
+        ("update_counter", [key, 1, (key, 10)]),
+        (
+            "update_element",
+            [key, random.choice(((2, value), [(2, value)], (3, value), (1, value)))],
+        ),
+        ("give_away", [("pid", random.choice(ACTORS)), "gift"]),
+        ("delete_all_objects", []),
+    ]
     if ordered:
         options += [("first", []), ("last", []), ("next", [key]), ("prev", [key])]
     name, args = random.choice(options)
@@ -250,15 +321,29 @@ def registry_step(random: Random, duplicate: bool, partitions: int) -> Any:
     actor, key, value = random.choice(ACTORS), random.choice(KEYS), random.choice(VALUES)
     guard = random.choice(([], [(">", "$1", 1)], [("is_integer", "$1")]))
     look = "lookup_all" if partitions > 1 else "lookup"
-    options: list[Any] = [
-        ("register", [key, value])] * 5 + [("unregister", [key])] * 2 + [
-        (look, [key]), (look, [key]), ("keys", [("pid", random.choice(ACTORS))]),
-        ("values", [key, ("pid", random.choice(ACTORS))]), ("count", []), ("update", [key, value]),
-        ("match", [key, "$1", guard]), ("count_match", [key, "$1", guard]), ("match", [key, ("x", "_")]),
-        ("unregister_match", [key, "$1", guard]), ("select", [[(("$2", "_", "$1"), guard, [(("$2", "$1"),)])]]),
-        ("count_select", [[(("_", "_", "$1"), guard, [True])]]), ("whereis", [key]), ("put_meta", ["m", value]),
-        ("meta", ["m"]), ("delete_meta", ["m"]), ("cast", [key]),
-    ]  # fmt: skip
+    options: list[Any] = (
+        [("register", [key, value])] * 5
+        + [("unregister", [key])] * 2
+        + [
+            (look, [key]),
+            (look, [key]),
+            ("keys", [("pid", random.choice(ACTORS))]),
+            ("values", [key, ("pid", random.choice(ACTORS))]),
+            ("count", []),
+            ("update", [key, value]),
+            ("match", [key, "$1", guard]),
+            ("count_match", [key, "$1", guard]),
+            ("match", [key, ("x", "_")]),
+            ("unregister_match", [key, "$1", guard]),
+            ("select", [[(("$2", "_", "$1"), guard, [(("$2", "$1"),)])]]),
+            ("count_select", [[(("_", "_", "$1"), guard, [True])]]),
+            ("whereis", [key]),
+            ("put_meta", ["m", value]),
+            ("meta", ["m"]),
+            ("delete_meta", ["m"]),
+            ("cast", [key]),
+        ]
+    )
     if duplicate:
         options = [each for each in options if each[0] not in ("whereis", "cast")]
     name, args = random.choice(options)

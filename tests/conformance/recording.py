@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from tests.conformance.lab import Pair
 
@@ -35,3 +36,18 @@ def read(family: str) -> tuple[dict[str, str], dict[str, list[str]]]:
         return {}, {}
     header, *lines = (json.loads(line) for line in path.read_text().splitlines())
     return header, {line["id"]: line["log"] for line in lines}
+
+
+def keep(summary: dict[str, Any], versions: dict[str, str]) -> None:
+    """Keep the summary of a live run, for the page: a family and kind has one."""
+    kept = kept_runs()
+    shown = {**summary, "differences": len(summary["differences"])}
+    kept[f"{summary['family']}: {summary['kind']}"] = {**shown, **versions}
+    lines = json.dumps(dict(sorted(kept.items())), indent=1, ensure_ascii=False)
+    (FOLDER / "runs.json").write_text(lines + "\n")
+
+
+def kept_runs() -> dict[str, Any]:
+    """Give what was kept."""
+    path = FOLDER / "runs.json"
+    return dict(json.loads(path.read_text())) if path.exists() else {}

@@ -3,7 +3,8 @@
 A tree is ("sup", name, strategy, intensity, period, auto_shutdown, children) or ("dyn", name,
 intensity, period, max_children); a child ("worker", id, restart, shutdown, significant, starts,
 trap, ms) or ("sub", id, restart, shutdown, significant, tree). `starts` says what each start gives,
-the last for all after it; `ms` is how long `terminate` takes.
+the last for all after it; `ms` is how long `terminate` takes
+when the supervisor asked for it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from simkernel import (
     Supervisor,
     alive,
     ets,
+    get,
     process_flag,
+    put,
     self_,
     sleep,
 )
@@ -68,8 +71,11 @@ class Sup(Supervisor):
         context, (_, name, strategy, intensity, period, auto, children) = argument
         await ets.insert(context[0], (name, self_()))
         flags = {
-            "strategy": strategy, "intensity": intensity, "period": period, "auto_shutdown": auto,
-        }  # fmt: skip
+            "strategy": strategy,
+            "intensity": intensity,
+            "period": period,
+            "auto_shutdown": auto,
+        }
         return ("ok", (flags, [spec(context, child) for child in children]))
 
 
@@ -100,14 +106,20 @@ def spec(context: Any, child: Any) -> Any:
     match child:
         case ("worker", id_, restart, shutdown, significant, _, _, _):
             return {
-                "id": id_, "start": (Worker, "start_link", (context, child)), "restart": restart,
-                "shutdown": shutdown, "significant": significant,
-            }  # fmt: skip
+                "id": id_,
+                "start": (Worker, "start_link", (context, child)),
+                "restart": restart,
+                "shutdown": shutdown,
+                "significant": significant,
+            }
     _, id_, restart, shutdown, significant, tree = child
     found = {
-        "id": id_, "start": (Subtree, "start", (context, tree)), "restart": restart,
-        "type": "supervisor", "significant": significant,
-    }  # fmt: skip
+        "id": id_,
+        "start": (Subtree, "start", (context, tree)),
+        "restart": restart,
+        "type": "supervisor",
+        "significant": significant,
+    }
     return found if shutdown == "default" else {**found, "shutdown": shutdown}
 
 
@@ -215,6 +227,7 @@ class Worker(GenServer):
         raise Exit(what[1])
 
     def handle_cast(self, request: Any, state: Any) -> Any:
+        put("by_itself", True)
         match request:
             case ("end", reason):
                 return Stop(reason, state)
@@ -223,6 +236,7 @@ class Worker(GenServer):
 
     async def terminate(self, reason: Any, state: Any) -> Any:
         id_, say, ms = state
-        if ms > 0:
+        # Slow only where the supervisor waits for it: else it would overlap the next steps.
+        if ms > 0 and reason == "shutdown" and get("by_itself") is None:
             await sleep(ms)
         say(("terminate", id_, reason))

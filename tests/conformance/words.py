@@ -1,4 +1,4 @@
-"""The words in which both sides write terms: `Words` in vm/lab.ex writes the same for the same term.
+"""The words in which both sides write terms: `Words` in vm/lab.ex writes the same.
 
 Atoms and binaries are both text, since both are `str` here. Pids and references are numbered in the
 order in which a log mentions them. A stack, a function and a task are named by their kind alone.

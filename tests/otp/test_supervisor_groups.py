@@ -117,7 +117,7 @@ def test_a_group_restart_drops_temporary_children() -> None:
     assert moved("one_for_all", *children)[1] == ["a", "b"]
 
 
-@pytest.mark.rule("16.47")
+@pytest.mark.rule("16.47", "16.48")
 def test_a_group_restart_revives_a_transient_child_that_had_ended() -> None:
     async def main() -> Any:
         sup = await supervised(

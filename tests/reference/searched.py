@@ -55,9 +55,11 @@ async def starts(bodies: tuple[tuple[str, tuple[Op, ...]], ...]) -> None:
         spawn(acts, letter, ops, pids)
 
 
-def machine(program: Program, network: str, **options: Any) -> Machine:
+def machine(
+    program: Program, network: str, *, kind: type[Machine] = Machine, **options: Any
+) -> Machine:
     """Give the machine at the moment at which all processes exist and none has run."""
-    m = Machine(starts, (program.bodies,), network=network, settle=True, **options)
+    m = kind(starts, (program.bodies,), network=network, settle=True, **options)
     if any(op[0] in TABLE_OPS for _, ops in program.bodies for op in ops):
         owner = Pid((1 + program.letters.index(OWNER),))
         kind = {"type": "set", "access": "public", "named": True, "heir": None, "keypos": 1}

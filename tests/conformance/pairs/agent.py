@@ -64,7 +64,7 @@ USES: dict[Any, Any] = {
     "no_pair": lambda pid: Agent.get_and_update(pid, lambda _: "junk"),
     "timeout": lambda pid: Agent.update(pid, slowly, timeout=20),
     "throw_reply": lambda pid: Agent.get(pid, lambda s: raised(Throw(("reply", "thrown", s)))),
-    "stop": lambda pid: Agent.stop(pid),
+    "stop": Agent.stop,
     "stop_reason": lambda pid: Agent.stop(pid, "why"),
     "message": told,
 }
@@ -94,9 +94,11 @@ async def use(how: Any) -> Any:
 
 
 STARTS: dict[Any, Any] = {
-    "raise": lambda: raised(RuntimeError("boom")), "exit": lambda: raised(Exit("gone")),
-    "throw": lambda: raised(Throw("ball")), "value": lambda: 1,
-}  # fmt: skip
+    "raise": lambda: raised(RuntimeError("boom")),
+    "exit": lambda: raised(Exit("gone")),
+    "throw": lambda: raised(Throw("ball")),
+    "value": lambda: 1,
+}
 
 
 @pair("20.7", cases=STARTS)

@@ -121,6 +121,7 @@ defmodule Apps do
     case how do
       :ok -> tree()
       :with_state -> {:ok, pid} = tree(); {:ok, pid, [:open]}
+      :callbacks_fail -> {:ok, pid} = tree(); {:ok, pid, [:fails]}
       :error -> {:error, :no}
       :raise -> raise "boom"
       :exit -> exit(:gone)
@@ -134,8 +135,12 @@ defmodule Apps do
 
   def prep_stop(state) do
     Lab.say({:prep_stop, state, Process.whereis(:conformance_tree) != nil})
+    if state == [:fails], do: raise("in prep_stop")
     [:closing | List.wrap(state)]
   end
 
-  def stop(state), do: Lab.say({:stop, state, Process.whereis(:conformance_tree) != nil})
+  def stop(state) do
+    Lab.say({:stop, state, Process.whereis(:conformance_tree) != nil})
+    if state == [:fails], do: raise("in stop")
+  end
 end

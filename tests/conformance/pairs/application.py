@@ -20,7 +20,17 @@ from simkernel import exit as exit_of
 from tests.conformance.lab import mailbox, outcome, pair, say, settle, trap
 from tests.conformance.pairs.supervisor import Starting
 
-HOWS = ("ok", "with_state", "error", "raise", "exit", "throw", "junk", "failing_tree")
+HOWS = (
+    "ok",
+    "with_state",
+    "callbacks_fail",
+    "error",
+    "raise",
+    "exit",
+    "throw",
+    "junk",
+    "failing_tree",
+)
 
 
 class Apps:
@@ -35,6 +45,9 @@ class Apps:
             case "with_state":
                 _, pid = await tree()
                 return ("ok", pid, ["open"])
+            case "callbacks_fail":
+                _, pid = await tree()
+                return ("ok", pid, ["fails"])
             case "error":
                 return ("error", "no")
             case "raise":
@@ -50,10 +63,14 @@ class Apps:
 
     async def prep_stop(self, state: Any) -> Any:
         say(("prep_stop", state, await whereis("conformance_tree") is not None))
+        if state == ["fails"]:
+            raise RuntimeError("in prep_stop")
         return ["closing", *state]
 
     async def stop(self, state: Any) -> None:
         say(("stop", state, await whereis("conformance_tree") is not None))
+        if state == ["fails"]:
+            raise RuntimeError("in stop")
 
 
 async def tree() -> Any:
@@ -66,12 +83,17 @@ async def tree() -> Any:
 def app(name: str, how: Any, dependencies: Any = ()) -> Any:
     body = {"__module__": __name__, "__qualname__": "Apps"}
     return type(
-        "Apps", (Apps, Application), body,
-        app=name, args=[how], applications=tuple(dependencies), env={"rate": 3},
-    )  # fmt: skip
+        "Apps",
+        (Apps, Application),
+        body,
+        app=name,
+        args=[how],
+        applications=tuple(dependencies),
+        env={"rate": 3},
+    )
 
 
-@pair("22.2", "22.4", "22.5", "22.6", "22.8", "22.10", "22.11", cases=HOWS)
+@pair("22.2", "22.4", "22.5", "22.6", "22.8", "22.10", "22.11", "22.12", cases=HOWS)
 async def start_gives(how: Any) -> Any:
     an_app = app("conformance_app", how)
     say(await Application.start(an_app))
@@ -140,9 +162,12 @@ def same(s: Any) -> Any:
 
 
 @pair(
-    "24.1", "24.2", "24.3", "24.5",
+    "24.1",
+    "24.2",
+    "24.3",
+    "24.5",
     cases=["count", "which", "integer", "call", "term", "restart", "unknown", "stop"],
-)  # fmt: skip
+)
 async def partitions(what: Any) -> Any:
     trap()
     name = "the_partitions"
@@ -205,8 +230,10 @@ async def partition_bad(what: Any) -> Any:
         "no_spec": {"name": "bad_partitions"},
         "bad_count": {"child_spec": (Agent, state), "name": "bad_partitions", "partitions": 0},
         "bad_arguments": {
-            "child_spec": (Agent, state), "name": "bad_partitions", "partitions": 1,
+            "child_spec": (Agent, state),
+            "name": "bad_partitions",
+            "partitions": 1,
             "with_arguments": lambda *_: "junk",
         },
-    }[what]  # fmt: skip
+    }[what]
     return (await outcome(lambda: PartitionSupervisor.start_link(**given)))[0]

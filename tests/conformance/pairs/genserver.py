@@ -145,21 +145,42 @@ async def down_of(ref: Any) -> Any:
 # -- init -----------------------------------------------------------------------------------------
 
 INITS = {
-    "ok": lambda: Ok(1), "ok_timeout": lambda: Ok(1, 10), "ok_zero": lambda: Ok(1, 0),
-    "ok_hibernate": lambda: Ok(1, Hibernate()), "ok_continue": lambda: Ok(1, Continue("go")),
-    "ignore": lambda: Ignore(), "stop": lambda: Stop("no"), "stop_normal": lambda: Stop("normal"),
-    "stop_shutdown": lambda: Stop("shutdown"), "raise": lambda: raised(RuntimeError("boom")),
-    "error": lambda: raised(ErlangError("my_error")), "exit": lambda: raised(Exit("gone")),
-    "exit_normal": lambda: raised(Exit("normal")), "throw_ok": lambda: raised(Throw(("ok", 5))),
-    "throw": lambda: raised(Throw("ball")), "junk": lambda: "junk",
+    "ok": lambda: Ok(1),
+    "ok_timeout": lambda: Ok(1, 10),
+    "ok_zero": lambda: Ok(1, 0),
+    "ok_hibernate": lambda: Ok(1, Hibernate()),
+    "ok_continue": lambda: Ok(1, Continue("go")),
+    "ignore": Ignore,
+    "stop": lambda: Stop("no"),
+    "stop_normal": lambda: Stop("normal"),
+    "stop_shutdown": lambda: Stop("shutdown"),
+    "raise": lambda: raised(RuntimeError("boom")),
+    "error": lambda: raised(ErlangError("my_error")),
+    "exit": lambda: raised(Exit("gone")),
+    "exit_normal": lambda: raised(Exit("normal")),
+    "throw_ok": lambda: raised(Throw(("ok", 5))),
+    "throw": lambda: raised(Throw("ball")),
+    "junk": lambda: "junk",
     "bad_timeout": lambda: ("ok", 1, -1),
-}  # fmt: skip
+}
 
 
 @pair(
-    "15.1", "15.2", "15.3", "15.4", "15.5", "15.6", "15.7", "15.8", "14.4", "14.8", "14.9", "15.40",
-    cases=product(INITS, (True, False)), traps=(8,),
-)  # fmt: skip
+    "15.1",
+    "15.2",
+    "15.3",
+    "15.4",
+    "15.5",
+    "15.6",
+    "15.7",
+    "15.8",
+    "14.4",
+    "14.8",
+    "14.9",
+    "15.40",
+    cases=product(INITS, (True, False)),
+    traps=(8,),
+)
 async def init_result(how: Any, linked: Any) -> Any:
     trap()
     starting = GenServer.start_link if linked else GenServer.start
@@ -281,10 +302,24 @@ CALLS = {
 
 
 @pair(
-    "15.10", "15.16", "15.17", "15.18", "15.19", "15.21", "15.22", "15.25", "15.33", "15.34",
-    "15.41", "15.52", "15.66", "15.68", "15.32",
-    cases=CALLS, traps=(8, 9, 10),
-)  # fmt: skip
+    "15.10",
+    "15.16",
+    "15.17",
+    "15.18",
+    "15.19",
+    "15.21",
+    "15.22",
+    "15.25",
+    "15.33",
+    "15.34",
+    "15.41",
+    "15.52",
+    "15.66",
+    "15.68",
+    "15.32",
+    cases=CALLS,
+    traps=(8, 9, 10),
+)
 async def call_result(how: Any) -> Any:
     pid = await start()
     ref = monitor(pid)
@@ -455,9 +490,19 @@ async def system_message_keeps_the_timeout() -> Any:
 # -- ends -----------------------------------------------------------------------------------------
 
 ENDS = (
-    "parent_exit", "parent_normal", "parent_shutdown", "kill", "stranger", "stop", "stop_reason",
-    "stop_shutdown", "linked", "linked_normal", "cast_after_exit", "cast_before_exit",
-)  # fmt: skip
+    "parent_exit",
+    "parent_normal",
+    "parent_shutdown",
+    "kill",
+    "stranger",
+    "stop",
+    "stop_reason",
+    "stop_shutdown",
+    "linked",
+    "linked_normal",
+    "cast_after_exit",
+    "cast_before_exit",
+)
 
 
 async def links_to_one_that_dies(reason: Any, pid: Any) -> None:
@@ -472,15 +517,25 @@ async def links_to_one_that_dies(reason: Any, pid: Any) -> None:
 
 
 @pair(
-    "15.13", "15.14", "15.33", "15.35", "15.36", "15.37", "15.38", "15.60", "15.63",
-    "14.7", "15.44", "15.43",
+    "15.13",
+    "15.14",
+    "15.33",
+    "15.35",
+    "15.36",
+    "15.37",
+    "15.38",
+    "15.60",
+    "15.63",
+    "14.7",
+    "15.44",
+    "15.43",
     cases=[
         (how, trapping)
         for how, trapping in product(ENDS, (True, False))
         if not (how == "cast_before_exit" and not trapping)
     ],
     traps=(7,),
-)  # fmt: skip
+)
 async def end_by(how: Any, trapping: Any) -> Any:
     trap()
     me = self_()
@@ -563,7 +618,7 @@ async def state_at_terminate(how: Any) -> Any:
 @pair(
     "15.44",
     cases=product(("normal", "shutdown", ("shutdown", 1), "boom"), (True, False)),
-)  # fmt: skip
+)
 async def linked_to_a_stopping_server(reason: Any, trapping: Any) -> Any:
     async def peer() -> None:
         trap(trapping)
@@ -627,9 +682,10 @@ async def without_clause(what: Any) -> Any:
 @pair("15.48", "16.1", "16.3")
 async def child_specs() -> Any:
     specs = [
-        Told.child_spec(1), Partial.child_spec(1),
+        Told.child_spec(1),
+        Partial.child_spec(1),
         Supervisor.child_spec((Told, 2), id="other", restart="temporary"),
-    ]  # fmt: skip
+    ]
     shutdowns = [spec.shutdown if type(spec.shutdown) is int else 5000 for spec in specs]
     return [
         (spec.id, spec.restart, shutdown, list(spec.start[2]))
@@ -641,9 +697,13 @@ async def child_specs() -> Any:
 
 
 @pair(
-    "15.49", "15.50", "15.51", "15.53", "15.54",
+    "15.49",
+    "15.50",
+    "15.51",
+    "15.53",
+    "15.54",
     cases=["dead", "free_name", "itself", "not_a_server", "infinity"],
-)  # fmt: skip
+)
 async def call_to(what: Any) -> Any:
     async def nothing() -> None:
         pass
@@ -722,9 +782,12 @@ async def reply_twice() -> Any:
 
 
 @pair(
-    "15.60", "15.61", "15.62", "15.63",
+    "15.60",
+    "15.61",
+    "15.62",
+    "15.63",
     cases=["dead", "free_name", "timeout", "other_reason", "queue"],
-)  # fmt: skip
+)
 async def stop_of(what: Any) -> Any:
     async def nothing() -> None:
         pass

@@ -518,11 +518,11 @@ defmodule Pairs.Process do
 
   def after_is_not_restarted do
     me = self()
-    spawn(fn -> for _ <- 1..8 do Process.sleep(40); send(me, :noise) end end)
-    send_after = Process.send_after(self(), :late, 260)
-    say(receive do: (:late -> :late), after: (160 -> :timeout))
+    spawn(fn -> for _ <- 1..8 do Process.sleep(160); send(me, :noise) end end)
+    send_after = Process.send_after(self(), :late, 1040)
+    say(receive do: (:late -> :late), after: (640 -> :timeout))
     say(Process.cancel_timer(send_after) != false)
-    receive do: (:never -> :ok), after: (400 -> length(mailbox()))
+    receive do: (:never -> :ok), after: (1600 -> length(mailbox()))
   end
 
   def strict_match(message) do
@@ -549,7 +549,7 @@ defmodule Pairs.Process do
 
   def send_after(ms) do
     say(is_reference(Process.send_after(self(), :tick, ms)))
-    say(next(400))
+    say(next(3000))
     outcome(fn -> Process.send_after(self(), :tick, -1) end)
   end
 
@@ -578,9 +578,9 @@ defmodule Pairs.Process do
     pid = spawn(fn -> idle() end)
     case what do
       :name_taken_later ->
-        Process.send_after(:timer_name, :tick, 60)
+        Process.send_after(:timer_name, :tick, 400)
         Process.register(self(), :timer_name)
-        next(300)
+        next(3000)
       :free_name ->
         Process.send_after(:timer_free_name, :tick, 20)
         next(100)
@@ -602,7 +602,7 @@ defmodule Pairs.Process do
   def absolute(delta) do
     Process.sleep(60)
     Process.send_after(self(), :tick, :erlang.monotonic_time(:millisecond) + delta, abs: true)
-    next(400)
+    next(3000)
   end
 
   def timers_in_order do
@@ -680,4 +680,12 @@ defmodule Pairs.Process do
     exit(:slept)
   end
 
+
+  def alias_message_stays do
+    ref = :erlang.alias([:explicit_unalias])
+    send(ref, :through)
+    settle()
+    say(:erlang.unalias(ref))
+    mailbox()
+  end
 end

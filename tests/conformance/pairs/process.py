@@ -75,11 +75,25 @@ def waiting() -> Any:
 
 
 @pair(
-    "3.6", "3.7", "4.1", "4.2", "4.3", "4.4", "4.5", "4.6", "4.7", "4.8", "4.9", "4.10", "4.11",
-    "4.12", "4.15", "1.14",
+    "3.6",
+    "3.7",
+    "4.1",
+    "4.2",
+    "4.3",
+    "4.4",
+    "4.5",
+    "4.6",
+    "4.7",
+    "4.8",
+    "4.9",
+    "4.10",
+    "4.11",
+    "4.12",
+    "4.15",
+    "1.14",
     cases=product(REASONS, ("call", "own", "link"), (False, True)),
     traps=(1, 2),
-)  # fmt: skip
+)
 async def exit_signal(reason: Any, origin: Any, trapping: Any) -> Any:
     main = self_()
 
@@ -121,10 +135,15 @@ async def dies_of(body: Any, *args: Any) -> Any:
 
 
 WAYS = {
-    "exit": Exit("boom"), "exit_normal": Exit("normal"), "exit_kill": Exit("kill"),
-    "exit_tuple": Exit(("shutdown", 1)), "raise": RuntimeError("boom"),
-    "error": ErlangError("my_error"), "badarg": ErlangError("badarg"), "throw": Throw("ball"),
-}  # fmt: skip
+    "exit": Exit("boom"),
+    "exit_normal": Exit("normal"),
+    "exit_kill": Exit("kill"),
+    "exit_tuple": Exit(("shutdown", 1)),
+    "raise": RuntimeError("boom"),
+    "error": ErlangError("my_error"),
+    "badarg": ErlangError("badarg"),
+    "throw": Throw("ball"),
+}
 
 
 async def ends_by(how: Any) -> Any:
@@ -479,12 +498,16 @@ async def monitor_keeps_to_the_process() -> Any:
 
 
 @pair(
-    "6.10", "6.11", "6.12", "6.13", "6.14",
+    "6.10",
+    "6.11",
+    "6.12",
+    "6.13",
+    "6.14",
     cases=product(
         ("running", "fired", "unknown", "twice"),
         ([], ["flush"], ["info"], ["flush", "info"]),
     ),
-)  # fmt: skip
+)
 async def demonitor_when(state: Any, options: Any) -> Any:
     pid = waiting()
     ref = make_ref() if state == "unknown" else monitor(pid)
@@ -545,13 +568,21 @@ def short(messages: Any) -> Any:
 
 
 @pair(
-    "7.1", "7.2", "7.3", "7.4", "7.5", "7.6", "7.7", "7.8", "2.20",
+    "7.1",
+    "7.2",
+    "7.3",
+    "7.4",
+    "7.5",
+    "7.6",
+    "7.7",
+    "7.8",
+    "2.20",
     cases=[
         (mode, action)
         for mode, action in product(MODES, ACTIONS)
         if mode.startswith("monitor") or action not in ("demonitor", "down")
     ],
-)  # fmt: skip
+)
 async def alias_after(mode: Any, action: Any) -> Any:
     pid = waiting()
     match mode:
@@ -603,9 +634,12 @@ async def alias_of_another() -> Any:
 
 
 @pair(
-    "8.2", "8.3", "8.4", "8.5",
+    "8.2",
+    "8.3",
+    "8.4",
+    "8.5",
     cases=["taken", "named", "dead", None, True, "undefined", "number"],
-)  # fmt: skip
+)
 async def register_bad(why: Any) -> Any:
     pid, name = waiting(), why
     match why:
@@ -733,14 +767,14 @@ async def after_is_not_restarted() -> Any:
 
     async def noise() -> None:
         for _ in range(8):
-            await sleep(40)
+            await sleep(160)
             send(me, "noise")
 
     spawn(noise)
-    late = send_after_(me, "late", 260)
-    say("timeout" if await receive("late", after=160) is TIMEOUT else "late")
+    late = send_after_(me, "late", 1040)
+    say("timeout" if await receive("late", after=640) is TIMEOUT else "late")
     say(await cancel_timer(late) is not False)
-    await receive("never", after=400)
+    await receive("never", after=1600)
     return len(await mailbox())
 
 
@@ -774,7 +808,7 @@ async def map_and_tuple_patterns() -> Any:
 async def send_after(ms: Any) -> Any:
     send_after_(self_(), "tick", ms)
     say(True)
-    say(await next_(400))
+    say(await next_(3000))
     return await outcome(lambda: send_after_(self_(), "tick", -1))
 
 
@@ -809,9 +843,9 @@ async def timer_for(what: Any) -> Any:
     pid = waiting()
     match what:
         case "name_taken_later":
-            send_after_("timer_name", "tick", 60)
+            send_after_("timer_name", "tick", 400)
             await register(self_(), "timer_name")
-            return await next_(300)
+            return await next_(3000)
         case "free_name":
             send_after_("timer_free_name", "tick", 20)
             return await next_(100)
@@ -829,7 +863,7 @@ async def timer_for(what: Any) -> Any:
 async def absolute(delta: Any) -> Any:
     await sleep(60)
     send_after_(self_(), "tick", to_ms(now()) + delta, abs=True)
-    return await next_(400)
+    return await next_(3000)
 
 
 @pair("9.14")
@@ -874,10 +908,12 @@ async def info_bad_key() -> Any:
 @pair("10.9", "10.7", "10.11")
 async def flags() -> Any:
     return [
-        process_flag("trap_exit", True), process_flag("trap_exit", False),
-        process_flag("trap_exit", True), process_flag("priority", "high"),
+        process_flag("trap_exit", True),
+        process_flag("trap_exit", False),
+        process_flag("trap_exit", True),
+        process_flag("priority", "high"),
         process_flag("priority", "normal"),
-    ]  # fmt: skip
+    ]
 
 
 @pair("10.10", cases=[("trap_exit", "maybe"), ("priority", "huge"), ("no_such_flag", True)])
@@ -920,3 +956,12 @@ async def hibernate(full: Any) -> Any:
 async def woken(arg: Any) -> None:
     say(("woken", arg, await next_()))
     raise Exit("slept")
+
+
+@pair("7.10")
+async def alias_message_stays() -> Any:
+    ref = alias("explicit_unalias")
+    send(ref, "through")
+    await settle()
+    say(await unalias(ref))
+    return await mailbox()

@@ -66,4 +66,15 @@ defmodule Pairs.Registry do
     end
     Enum.uniq(results)
   end
+
+  def partition_crashes(kind) do
+    {:ok, sup} = Registry.start_link(keys: kind, name: :crashing, partitions: 2)
+    Registry.put_meta(:crashing, :m, 1)
+    {_, pid, _, _} = Supervisor.which_children(sup) |> Enum.min_by(&inspect(elem(&1, 0)))
+    before = Supervisor.which_children(sup) |> Enum.map(&elem(&1, 1)) |> MapSet.new()
+    Process.exit(pid, :kill)
+    settle()
+    now = Supervisor.which_children(sup) |> Enum.map(&elem(&1, 1)) |> MapSet.new()
+    [MapSet.size(MapSet.intersection(before, now)), Registry.count(:crashing), Registry.meta(:crashing, :m)]
+  end
 end

@@ -42,7 +42,13 @@ defmodule Fsm do
   defp put_in_place(list, data) when is_list(list), do: Enum.map(list, &put_in_place(&1, data))
   defp put_in_place(other, _), do: other
 
-  def terminate(reason, state, data), do: Lab.say({:terminate, reason, state, data})
+  def terminate(reason, state, data) do
+    Lab.say({:terminate, reason, state, data})
+    case Enum.find(Process.get(:table), fn {{_, t, _}, _} -> t === :terminate end) do
+      {_, result} -> give(result, data)
+      nil -> :ok
+    end
+  end
 end
 
 for {name, modes} <- [
@@ -116,6 +122,7 @@ defmodule Pairs.Statem do
   defp perform({:many, casts}, pid) do
     :sys.suspend(pid)
     for x <- casts, do: :gen_statem.cast(pid, x)
+    Process.sleep(400)
     :sys.resume(pid)
     settle(20)
   end

@@ -82,6 +82,33 @@ defmodule Pairs.Supervisor do
       :stop -> start.([:linked]); [DynamicSupervisor.stop(sup), mailbox() |> length()]
     end
   end
+  def dynamic_flags(how) do
+    trap()
+    given = case how do
+      :ignore -> :ignore
+      :junk -> :junk
+      :max_children -> {:ok, %{strategy: :one_for_one, max_children: -1}}
+      :intensity -> {:ok, %{strategy: :one_for_one, intensity: -1}}
+      :period -> {:ok, %{strategy: :one_for_one, period: 0}}
+      :strategy -> {:ok, %{strategy: :one_for_all}}
+    end
+    say(DynamicSupervisor.start_link(GivenDynamic, given))
+    settle()
+    mailbox() |> Enum.map(fn {:EXIT, _, why} -> why end)
+  end
+
+  def dynamic_junk do
+    {:ok, sup} = DynamicSupervisor.start_link(strategy: :one_for_one)
+    send(sup, :junk)
+    GenServer.cast(sup, :junk)
+    settle()
+    [Process.alive?(sup), DynamicSupervisor.count_children(sup)]
+  end
+end
+
+defmodule GivenDynamic do
+  use DynamicSupervisor
+  def init(given), do: given
 end
 
 defmodule Given do

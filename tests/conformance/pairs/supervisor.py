@@ -9,11 +9,13 @@ from simkernel import (
     Agent,
     DynamicSupervisor,
     Exit,
+    GenServer,
     Supervisor,
     Throw,
     alive,
     register,
     self_,
+    send,
     spawn,
     spawn_link,
 )
@@ -32,9 +34,14 @@ def sup(
 
 
 def worker(
-    id_: str, restart: str = "permanent", shutdown: Any = 5000, starts: Any = ("ok",),
-    traps: bool = True, ms: int = 0, significant: bool = False,
-) -> Any:  # fmt: skip
+    id_: str,
+    restart: str = "permanent",
+    shutdown: Any = 5000,
+    starts: Any = ("ok",),
+    traps: bool = True,
+    ms: int = 0,
+    significant: bool = False,
+) -> Any:
     return ("worker", id_, restart, shutdown, significant, list(starts), traps, ms)
 
 
@@ -47,57 +54,112 @@ REASONS = ("normal", "shutdown", ("shutdown", 1), "boom")
 KINDS = ("permanent", "transient", "temporary")
 
 RESTARTS = [
-    (f"{kind} ends with {reason}", sup(A, worker("b", kind), C),
-     [("crash", "b", reason), ("which", "top"), ("count", "top")])
+    (
+        f"{kind} ends with {reason}",
+        sup(A, worker("b", kind), C),
+        [("crash", "b", reason), ("which", "top"), ("count", "top")],
+    )
     for kind, reason in product(KINDS, REASONS)
 ] + [
-    (f"{kind} is killed", sup(worker("b", kind)), [("kill", "b"), ("which", "top")]) for kind in KINDS
-]  # fmt: skip
-STRATEGIES = [
-    (f"{strategy}: {id_} crashes, {kind}",
-     sup(worker("a", kind), worker("b", kind), worker("c", kind), strategy=strategy),
-     [("crash", id_, "boom"), ("which", "top")])
-    for strategy, id_, kind in product((ONE, ALL, REST), ("a", "b", "c"), KINDS)
-] + [
-    (f"{strategy}: finished transient comes back", sup(A, worker("b", "transient"), C, strategy=strategy),
-     [("crash", "b", "normal"), ("which", "top"), ("crash", "a", "boom"), ("which", "top")])
-    for strategy in (ONE, ALL, REST)
-] + [
-    (f"{strategy}: stopped by hand comes back", sup(A, B, C, strategy=strategy),
-     [("terminate", "top", "b"), ("crash", "a", "boom"), ("which", "top")])
-    for strategy in (ONE, ALL, REST)
-] + [
-    (f"{strategy}: temporary is dropped", sup(A, worker("b", "temporary"), C, strategy=strategy),
-     [("crash", "a", "boom"), ("which", "top")])
-    for strategy in (ALL, REST)
-]  # fmt: skip
+    (f"{kind} is killed", sup(worker("b", kind)), [("kill", "b"), ("which", "top")])
+    for kind in KINDS
+]
+STRATEGIES = (
+    [
+        (
+            f"{strategy}: {id_} crashes, {kind}",
+            sup(worker("a", kind), worker("b", kind), worker("c", kind), strategy=strategy),
+            [("crash", id_, "boom"), ("which", "top")],
+        )
+        for strategy, id_, kind in product((ONE, ALL, REST), ("a", "b", "c"), KINDS)
+    ]
+    + [
+        (
+            f"{strategy}: finished transient comes back",
+            sup(A, worker("b", "transient"), C, strategy=strategy),
+            [("crash", "b", "normal"), ("which", "top"), ("crash", "a", "boom"), ("which", "top")],
+        )
+        for strategy in (ONE, ALL, REST)
+    ]
+    + [
+        (
+            f"{strategy}: stopped by hand comes back",
+            sup(A, B, C, strategy=strategy),
+            [("terminate", "top", "b"), ("crash", "a", "boom"), ("which", "top")],
+        )
+        for strategy in (ONE, ALL, REST)
+    ]
+    + [
+        (
+            f"{strategy}: temporary is dropped",
+            sup(A, worker("b", "temporary"), C, strategy=strategy),
+            [("crash", "a", "boom"), ("which", "top")],
+        )
+        for strategy in (ALL, REST)
+    ]
+)
 FAILING = [
-    (f"{strategy}: restart of {id_} fails {how}",
-     sup(*(worker(each, starts=("ok", how, "ok") if each == id_ else ("ok",)) for each in "abc"),
-         strategy=strategy),
-     [("crash", crashed, "boom"), ("which", "top")])
-    for strategy, id_, crashed in ((ONE, "b", "b"), (ALL, "b", "a"), (ALL, "a", "c"), (REST, "b", "a"))
+    (
+        f"{strategy}: restart of {id_} fails {how}",
+        sup(
+            *(worker(each, starts=("ok", how, "ok") if each == id_ else ("ok",)) for each in "abc"),
+            strategy=strategy,
+        ),
+        [("crash", crashed, "boom"), ("which", "top")],
+    )
+    for strategy, id_, crashed in (
+        (ONE, "b", "b"),
+        (ALL, "b", "a"),
+        (ALL, "a", "c"),
+        (REST, "b", "a"),
+    )
     for how in (("stop", "no"), "ignore", "raise")
 ] + [
-    ("one_for_one: restarts fail until it gives up", sup(A, worker("b", starts=("ok", ("stop", "no")))),
-     [("crash", "b", "boom"), ("which", "top")]),
-    ("restart fails twice, then works", sup(worker("b", starts=("ok", ("stop", "no"), ("exit", "gone"), "ok"))),
-     [("crash", "b", "boom"), ("which", "top")]),
-]  # fmt: skip
+    (
+        "one_for_one: restarts fail until it gives up",
+        sup(A, worker("b", starts=("ok", ("stop", "no")))),
+        [("crash", "b", "boom"), ("which", "top")],
+    ),
+    (
+        "restart fails twice, then works",
+        sup(worker("b", starts=("ok", ("stop", "no"), ("exit", "gone"), "ok"))),
+        [("crash", "b", "boom"), ("which", "top")],
+    ),
+]
 INTENSITY = [
-    (f"intensity {most}, {crashes} crashes", sup(A, B, most=most),
-     [("crash", "a", "boom")] * crashes + [("which", "top")])
+    (
+        f"intensity {most}, {crashes} crashes",
+        sup(A, B, most=most),
+        [("crash", "a", "boom")] * crashes + [("which", "top")],
+    )
     for most, crashes in ((0, 1), (1, 1), (1, 2), (2, 3), (3, 3), (3, 4))
 ] + [
-    ("the window passes", ("sup", "top", ONE, 1, 1, "never", [A]),
-     [("crash", "a", "boom"), ("wait", 2200), ("crash", "a", "boom"), ("which", "top")]),
-    ("a group restart counts once", sup(A, B, C, strategy=ALL, most=1), [("crash", "a", "boom"), ("which", "top")]),
-    ("a nested one gives up and is restarted", sup(A, sub("s", sup(B, most=0, name="in")), C),
-     [("crash", "b", "boom"), ("which", "top")]),
-    ("a transient nested one gives up and stays down", sup(A, sub("s", sup(B, most=0, name="in"), "transient"), C),
-     [("crash", "b", "boom"), ("which", "top")]),
-    ("giving up spreads", sup(A, sub("s", sup(B, most=0, name="in")), most=0), [("crash", "b", "boom")]),
-]  # fmt: skip
+    (
+        "the window passes",
+        ("sup", "top", ONE, 1, 1, "never", [A]),
+        [("crash", "a", "boom"), ("wait", 2200), ("crash", "a", "boom"), ("which", "top")],
+    ),
+    (
+        "a group restart counts once",
+        sup(A, B, C, strategy=ALL, most=1),
+        [("crash", "a", "boom"), ("which", "top")],
+    ),
+    (
+        "a nested one gives up and is restarted",
+        sup(A, sub("s", sup(B, most=0, name="in")), C),
+        [("crash", "b", "boom"), ("which", "top")],
+    ),
+    (
+        "a transient nested one gives up and stays down",
+        sup(A, sub("s", sup(B, most=0, name="in"), "transient"), C),
+        [("crash", "b", "boom"), ("which", "top")],
+    ),
+    (
+        "giving up spreads",
+        sup(A, sub("s", sup(B, most=0, name="in")), most=0),
+        [("crash", "b", "boom")],
+    ),
+]
 STOPPING = [
     ("stop in reverse order", sup(A, B, C), [("stop", "top", "normal")]),
     ("stop with a reason", sup(A, B), [("stop", "top", "why")]),
@@ -105,53 +167,163 @@ STOPPING = [
     ("parent exits normally", sup(A, B), [("exit", "top", "normal")]),
     ("is killed", sup(A), [("kill", "top")]),
     ("slow child is waited for", sup(worker("a", ms=60), B), [("stop", "top", "normal")]),
-    ("refusing child is killed", sup(worker("a", shutdown=20, ms=3000), B), [("stop", "top", "normal")]),
+    (
+        "refusing child is killed",
+        sup(worker("a", shutdown=20, ms=3000), B),
+        [("stop", "top", "normal")],
+    ),
     ("brutal kill", sup(worker("a", shutdown="brutal_kill"), B), [("stop", "top", "normal")]),
-    ("not trapping runs no terminate", sup(worker("a", traps=False), B), [("stop", "top", "normal")]),
-    ("nested stop", sup(A, sub("s", sup(B, C, name="in")), worker("d")), [("stop", "top", "normal")]),
-    ("nested subtree crashes", sup(A, sub("s", sup(B, worker("c", traps=False), name="in")), worker("d", traps=False), strategy=REST),
-     [("kill", "in"), ("which", "top")]),
-]  # fmt: skip
+    (
+        "not trapping runs no terminate",
+        sup(worker("a", traps=False), B),
+        [("stop", "top", "normal")],
+    ),
+    (
+        "nested stop",
+        sup(A, sub("s", sup(B, C, name="in")), worker("d")),
+        [("stop", "top", "normal")],
+    ),
+    (
+        "nested subtree crashes",
+        sup(
+            A,
+            sub("s", sup(B, worker("c", traps=False), name="in")),
+            worker("d", traps=False),
+            strategy=REST,
+        ),
+        [("kill", "in"), ("which", "top")],
+    ),
+]
 BOOT = [
     (f"second child fails: {how}", sup(A, worker("b", starts=(how,)), C), [("which", "top")])
     for how in (("stop", "no"), "raise", ("exit", "gone"), "ignore", ("stop", "normal"))
 ] + [
-    ("temporary ignore is dropped", sup(A, worker("b", "temporary", starts=("ignore",))), [("which", "top"), ("count", "top")]),
-    ("nested boot fails", sup(A, sub("s", sup(worker("b", starts=(("stop", "no"),)), name="in"))), []),
+    (
+        "temporary ignore is dropped",
+        sup(A, worker("b", "temporary", starts=("ignore",))),
+        [("which", "top"), ("count", "top")],
+    ),
+    (
+        "nested boot fails",
+        sup(A, sub("s", sup(worker("b", starts=(("stop", "no"),)), name="in"))),
+        [],
+    ),
     ("no children", sup(), [("which", "top"), ("count", "top")]),
-]  # fmt: skip
+]
 MANAGING = [
-    ("terminate, restart, delete", sup(A, B),
-     [("terminate", "top", "a"), ("which", "top"), ("terminate", "top", "a"), ("restart", "top", "a"),
-      ("restart", "top", "a"), ("delete", "top", "a"), ("terminate", "top", "a"), ("delete", "top", "a"),
-      ("delete", "top", "a"), ("restart", "top", "a"), ("terminate", "top", "a"), ("count", "top")]),
-    ("terminate a temporary", sup(worker("a", "temporary")), [("terminate", "top", "a"), ("which", "top"), ("restart", "top", "a")]),
-    ("start another", sup(A), [("start", "top", B), ("which", "top"), ("start", "top", B), ("terminate", "top", "b"), ("start", "top", B)]),
-    ("start one that fails", sup(A), [("start", "top", worker("b", starts=(("stop", "no"),))), ("which", "top")]),
-    ("start one that raises", sup(A), [("start", "top", worker("b", starts=("raise",))), ("which", "top")]),
-    ("start one that ignores", sup(A), [("start", "top", worker("b", starts=("ignore",))), ("which", "top"), ("restart", "top", "b")]),
-    ("start a temporary that ignores", sup(A), [("start", "top", worker("b", "temporary", starts=("ignore",))), ("which", "top")]),
-    ("start a bad one", sup(A), [("start", "top", worker("b", "sometimes")), ("start", "top", worker("b", shutdown=-5))]),
-    ("restart one that fails", sup(worker("a", starts=("ok", ("stop", "no"), "ignore", "ok"))),
-     [("terminate", "top", "a"), ("restart", "top", "a"), ("which", "top"), ("restart", "top", "a"), ("restart", "top", "a")]),
-    ("added children are last", sup(A, strategy=REST), [("start", "top", B), ("crash", "a", "boom"), ("which", "top")]),
-    ("terminate is no crash", sup(A, B, strategy=ALL, most=0), [("terminate", "top", "a"), ("which", "top")]),
-]  # fmt: skip
+    (
+        "terminate, restart, delete",
+        sup(A, B),
+        [
+            ("terminate", "top", "a"),
+            ("which", "top"),
+            ("terminate", "top", "a"),
+            ("restart", "top", "a"),
+            ("restart", "top", "a"),
+            ("delete", "top", "a"),
+            ("terminate", "top", "a"),
+            ("delete", "top", "a"),
+            ("delete", "top", "a"),
+            ("restart", "top", "a"),
+            ("terminate", "top", "a"),
+            ("count", "top"),
+        ],
+    ),
+    (
+        "terminate a temporary",
+        sup(worker("a", "temporary")),
+        [("terminate", "top", "a"), ("which", "top"), ("restart", "top", "a")],
+    ),
+    (
+        "start another",
+        sup(A),
+        [
+            ("start", "top", B),
+            ("which", "top"),
+            ("start", "top", B),
+            ("terminate", "top", "b"),
+            ("start", "top", B),
+        ],
+    ),
+    (
+        "start one that fails",
+        sup(A),
+        [("start", "top", worker("b", starts=(("stop", "no"),))), ("which", "top")],
+    ),
+    (
+        "start one that raises",
+        sup(A),
+        [("start", "top", worker("b", starts=("raise",))), ("which", "top")],
+    ),
+    (
+        "start one that ignores",
+        sup(A),
+        [
+            ("start", "top", worker("b", starts=("ignore",))),
+            ("which", "top"),
+            ("restart", "top", "b"),
+        ],
+    ),
+    (
+        "start a temporary that ignores",
+        sup(A),
+        [("start", "top", worker("b", "temporary", starts=("ignore",))), ("which", "top")],
+    ),
+    (
+        "start a bad one",
+        sup(A),
+        [("start", "top", worker("b", "sometimes")), ("start", "top", worker("b", shutdown=-5))],
+    ),
+    (
+        "restart one that fails",
+        sup(worker("a", starts=("ok", ("stop", "no"), "ignore", "ok"))),
+        [
+            ("terminate", "top", "a"),
+            ("restart", "top", "a"),
+            ("which", "top"),
+            ("restart", "top", "a"),
+            ("restart", "top", "a"),
+        ],
+    ),
+    (
+        "added children are last",
+        sup(A, strategy=REST),
+        [("start", "top", B), ("crash", "a", "boom"), ("which", "top")],
+    ),
+    (
+        "terminate is no crash",
+        sup(A, B, strategy=ALL, most=0),
+        [("terminate", "top", "a"), ("which", "top")],
+    ),
+]
 SIGNIFICANT = [
-    (f"{auto}: {kind} ends with {reason}",
-     sup(A, worker("b", kind, significant=True), worker("c", kind, significant=True), auto=auto),
-     [("crash", "b", reason), ("which", "top"), ("crash", "c", reason), ("which", "top")])
+    (
+        f"{auto}: {kind} ends with {reason}",
+        sup(A, worker("b", kind, significant=True), worker("c", kind, significant=True), auto=auto),
+        [("crash", "b", reason), ("which", "top"), ("crash", "c", reason), ("which", "top")],
+    )
     for auto, kind, reason in product(
         ("any_significant", "all_significant"), ("transient", "temporary"), ("normal", "boom")
     )
 ] + [
-    ("terminate_child triggers no shutdown",
-     sup(A, worker("b", "temporary", significant=True), auto="any_significant"),
-     [("terminate", "top", "b"), ("which", "top")]),
-    ("a nested tree shuts itself down",
-     sup(A, sub("s", sup(worker("b", "transient", significant=True), auto="any_significant", name="in"), "transient")),
-     [("crash", "b", "normal"), ("which", "top")]),
-]  # fmt: skip
+    (
+        "terminate_child triggers no shutdown",
+        sup(A, worker("b", "temporary", significant=True), auto="any_significant"),
+        [("terminate", "top", "b"), ("which", "top")],
+    ),
+    (
+        "a nested tree shuts itself down",
+        sup(
+            A,
+            sub(
+                "s",
+                sup(worker("b", "transient", significant=True), auto="any_significant", name="in"),
+                "transient",
+            ),
+        ),
+        [("crash", "b", "normal"), ("which", "top")],
+    ),
+]
 
 
 def dyn(most: Any = "infinity", intensity: int = 3) -> Any:
@@ -159,22 +331,80 @@ def dyn(most: Any = "infinity", intensity: int = 3) -> Any:
 
 
 DYNAMIC = [
-    (f"dynamic {kind} ends with {reason}", dyn(),
-     [("dyn_start", "top", worker("a", kind)), ("crash", "a", reason), ("dyn_which", "top"), ("dyn_count", "top")])
+    (
+        f"dynamic {kind} ends with {reason}",
+        dyn(),
+        [
+            ("dyn_start", "top", worker("a", kind)),
+            ("crash", "a", reason),
+            ("dyn_which", "top"),
+            ("dyn_count", "top"),
+        ],
+    )
     for kind, reason in product(KINDS, ("normal", "boom"))
 ] + [
-    ("dynamic start fails", dyn(), [("dyn_start", "top", worker("a", starts=(("stop", "no"),))), ("dyn_count", "top")]),
-    ("dynamic start ignores", dyn(), [("dyn_start", "top", worker("a", starts=("ignore",))), ("dyn_count", "top")]),
-    ("dynamic start raises", dyn(), [("dyn_start", "top", worker("a", starts=("raise",))), ("dyn_count", "top")]),
-    ("dynamic limit", dyn(1), [("dyn_start", "top", A), ("dyn_start", "top", B), ("dyn_terminate", "top", "a"), ("dyn_start", "top", B)]),
-    ("dynamic terminate", dyn(), [("dyn_start", "top", A), ("dyn_terminate", "top", "a"), ("dyn_terminate", "top", "a"), ("dyn_which", "top")]),
-    ("dynamic gives up", dyn(intensity=1), [("dyn_start", "top", A), ("crash", "a", "boom"), ("crash", "a", "boom")]),
-    ("dynamic restart fails once", dyn(), [("dyn_start", "top", worker("a", starts=("ok", ("stop", "no"), "ok"))), ("crash", "a", "boom"), ("dyn_which", "top")]),
-    ("dynamic restart ignores", dyn(), [("dyn_start", "top", worker("a", starts=("ok", "ignore"))), ("crash", "a", "boom"), ("dyn_which", "top")]),
+    (
+        "dynamic start fails",
+        dyn(),
+        [("dyn_start", "top", worker("a", starts=(("stop", "no"),))), ("dyn_count", "top")],
+    ),
+    (
+        "dynamic start ignores",
+        dyn(),
+        [("dyn_start", "top", worker("a", starts=("ignore",))), ("dyn_count", "top")],
+    ),
+    (
+        "dynamic start raises",
+        dyn(),
+        [("dyn_start", "top", worker("a", starts=("raise",))), ("dyn_count", "top")],
+    ),
+    (
+        "dynamic limit",
+        dyn(1),
+        [
+            ("dyn_start", "top", A),
+            ("dyn_start", "top", B),
+            ("dyn_terminate", "top", "a"),
+            ("dyn_start", "top", B),
+        ],
+    ),
+    (
+        "dynamic terminate",
+        dyn(),
+        [
+            ("dyn_start", "top", A),
+            ("dyn_terminate", "top", "a"),
+            ("dyn_terminate", "top", "a"),
+            ("dyn_which", "top"),
+        ],
+    ),
+    (
+        "dynamic gives up",
+        dyn(intensity=1),
+        [("dyn_start", "top", A), ("crash", "a", "boom"), ("crash", "a", "boom")],
+    ),
+    (
+        "dynamic restart fails once",
+        dyn(),
+        [
+            ("dyn_start", "top", worker("a", starts=("ok", ("stop", "no"), "ok"))),
+            ("crash", "a", "boom"),
+            ("dyn_which", "top"),
+        ],
+    ),
+    (
+        "dynamic restart ignores",
+        dyn(),
+        [
+            ("dyn_start", "top", worker("a", starts=("ok", "ignore"))),
+            ("crash", "a", "boom"),
+            ("dyn_which", "top"),
+        ],
+    ),
     ("dynamic stops", dyn(), [("dyn_start", "top", A), ("stop", "top", "normal")]),
     ("dynamic parent exits", dyn(), [("dyn_start", "top", A), ("exit", "top", "boom")]),
     ("dynamic killed child", dyn(), [("dyn_start", "top", A), ("kill", "a"), ("dyn_count", "top")]),
-]  # fmt: skip
+]
 GROUPS = {
     "restarts": (RESTARTS, ("16.12", "16.13", "16.14", "16.15", "16.16", "16.44"), ()),
     "strategies": (STRATEGIES, ("16.17", "16.18", "16.45", "16.46", "16.47", "16.48"), (16,)),
@@ -186,14 +416,32 @@ GROUPS = {
         (19,),
     ),
     "boot": (BOOT, ("16.7", "16.8", "16.9", "16.4"), ()),
-    "managing": (MANAGING, ("16.38", "16.39", "16.40", "16.41", "16.42", "16.43", "16.44"), (17, 18)),
+    "managing": (
+        MANAGING,
+        ("16.38", "16.39", "16.40", "16.41", "16.42", "16.43", "16.44"),
+        (17, 18),
+    ),
     "significant": (SIGNIFICANT, ("16.51", "16.52", "16.53"), (18,)),
     "dynamic": (
         DYNAMIC,
-        ("18.1", "18.4", "18.6", "18.8", "18.9", "18.12", "18.13", "18.10", "18.11", "18.16", "18.17", "18.18", "18.21"),
+        (
+            "18.1",
+            "18.4",
+            "18.6",
+            "18.8",
+            "18.9",
+            "18.12",
+            "18.13",
+            "18.10",
+            "18.11",
+            "18.16",
+            "18.17",
+            "18.18",
+            "18.21",
+        ),
         (17, 19),
     ),
-}  # fmt: skip
+}
 
 
 async def tree(label: Any, what: Any, script: Any) -> Any:
@@ -218,20 +466,36 @@ def an_agent() -> Any:
 
 
 @pair(
-    "16.9", "16.10", "16.11", "14.1",
+    "16.9",
+    "16.10",
+    "16.11",
+    "14.1",
     cases=[
-        "ignore", "junk", "duplicate", "bad_strategy", "bad_intensity", "bad_restart",
-        "bad_shutdown", "bad_type", "missing_start", "missing_id", "significant",
-        "significant_permanent", "raise", "exit", "name_taken",
+        "ignore",
+        "junk",
+        "duplicate",
+        "bad_strategy",
+        "bad_intensity",
+        "bad_restart",
+        "bad_shutdown",
+        "bad_type",
+        "missing_start",
+        "missing_id",
+        "significant",
+        "significant_permanent",
+        "raise",
+        "exit",
+        "name_taken",
     ],
-)  # fmt: skip
+)
 async def bad_start(what: Any) -> Any:
     trap()
     child = {"id": "a", "start": (Agent, "start_link", (an_agent,))}
     flags = {"strategy": "one_for_one"}
     without = {key: value for key, value in child.items() if key != "id"}
     given = {
-        "ignore": "ignore", "junk": "junk",
+        "ignore": "ignore",
+        "junk": "junk",
         "duplicate": ("ok", (flags, [child, child])),
         "bad_strategy": ("ok", ({"strategy": "some_for_all"}, [])),
         "bad_intensity": ("ok", ({"strategy": "one_for_one", "intensity": -1}, [])),
@@ -242,11 +506,12 @@ async def bad_start(what: Any) -> Any:
         "missing_id": ("ok", (flags, [without])),
         "significant": ("ok", (flags, [{**child, "significant": True, "restart": "temporary"}])),
         "significant_permanent": (
-            "ok", ({**flags, "auto_shutdown": "any_significant"}, [{**child, "significant": True}]),
+            "ok",
+            ({**flags, "auto_shutdown": "any_significant"}, [{**child, "significant": True}]),
         ),
         "raise": lambda: raised(RuntimeError("boom")),
         "exit": lambda: raised(Exit("gone")),
-    }  # fmt: skip
+    }
     if what == "name_taken":
         await register(self_(), "supervisor_name")
         result = await Supervisor.start_link([], strategy="one_for_one", name="supervisor_name")
@@ -279,9 +544,10 @@ class Starting:
 
 
 @pair(
-    "16.4", "16.9",
+    "16.4",
+    "16.9",
     cases=["linked", "info", "ignore", ("error",), "raise", "exit", "throw", "junk", 7],
-)  # fmt: skip
+)
 async def start_function(gives: Any) -> Any:
     trap()
     child = {"id": "a", "start": (Starting, "start", (gives,))}
@@ -324,10 +590,28 @@ async def child_forms() -> Any:
 
 
 @pair(
-    "18.2", "18.4", "18.5", "18.6", "18.7", "18.8", "18.18", "18.21",
-    cases=["max", "fails", "raises", "exits", "ignore", "junk", "extra", "unknown_pid", "bad_spec", "stop"],
+    "18.2",
+    "18.4",
+    "18.5",
+    "18.6",
+    "18.7",
+    "18.8",
+    "18.18",
+    "18.21",
+    cases=[
+        "max",
+        "fails",
+        "raises",
+        "exits",
+        "ignore",
+        "junk",
+        "extra",
+        "unknown_pid",
+        "bad_spec",
+        "stop",
+    ],
     traps=(17,),
-)  # fmt: skip
+)
 async def dynamic(what: Any) -> Any:
     trap()
     extra = ["extra"] if what == "extra" else []
@@ -358,3 +642,34 @@ async def dynamic(what: Any) -> Any:
             return await outcome(lambda: DynamicSupervisor.start_child(top, child))
     await begin("linked")
     return [await DynamicSupervisor.stop(top), len(await mailbox())]
+
+
+class GivenDynamic(DynamicSupervisor):
+    def init(self, given: Any) -> Any:
+        return given
+
+
+@pair("18.3", cases=["ignore", "junk", "max_children", "intensity", "period", "strategy"])
+async def dynamic_flags(how: Any) -> Any:
+    trap()
+    one: dict[str, Any] = {"strategy": "one_for_one"}
+    given: Any = {
+        "ignore": "ignore",
+        "junk": "junk",
+        "max_children": ("ok", {**one, "max_children": -1}),
+        "intensity": ("ok", {**one, "intensity": -1}),
+        "period": ("ok", {**one, "period": 0}),
+        "strategy": ("ok", {"strategy": "one_for_all"}),
+    }[how]
+    say(await GivenDynamic.start_link(given))
+    await settle()
+    return [why for _, _, why in await mailbox()]
+
+
+@pair("18.23")
+async def dynamic_junk() -> Any:
+    _, top = await DynamicSupervisor.start_link(strategy="one_for_one")
+    send(top, "junk")
+    await GenServer.cast(top, "junk")
+    await settle()
+    return [await alive(top), await DynamicSupervisor.count_children(top)]

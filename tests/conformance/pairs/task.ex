@@ -5,7 +5,7 @@ defmodule Pairs.Task do
   def bodies, do: @bodies
 
   defp body(:value), do: fn -> :value end
-  defp body(:slow), do: fn -> Process.sleep(60); :slow end
+  defp body(:slow), do: fn -> Process.sleep(300); :slow end
   defp body(:crash), do: fn -> raise "boom" end
   defp body(:exit), do: fn -> exit(:gone) end
   defp body(:exit_normal), do: fn -> exit(:normal) end
@@ -38,15 +38,15 @@ defmodule Pairs.Task do
     if how in [:shutdown_later], do: settle(20)
     say(outcome(fn ->
       case how do
-        :await -> Task.await(task, 150)
-        :await_short -> Task.await(task, 20)
-        :yield -> Task.yield(task, 20)
-        :yield_twice -> {Task.yield(task, 20), Task.yield(task, 150)}
-        :shutdown -> settle(20); Task.shutdown(task, 40)
-        :shutdown_now -> Task.shutdown(task, 40)
+        :await -> Task.await(task, 1000)
+        :await_short -> Task.await(task, 60)
+        :yield -> Task.yield(task, 60)
+        :yield_twice -> {Task.yield(task, 60), Task.yield(task, 1000)}
+        :shutdown -> settle(20); Task.shutdown(task, 100)
+        :shutdown_now -> Task.shutdown(task, 100)
         :brutal -> settle(20); Task.shutdown(task, :brutal_kill)
         :ignore -> settle(20); Task.ignore(task)
-        :twice -> {Task.yield(task, 150), Task.yield(task, 20), Task.shutdown(task, 20)}
+        :twice -> {Task.yield(task, 1000), Task.yield(task, 60), Task.shutdown(task, 20)}
       end
     end) |> clean())
     settle(20)
@@ -92,7 +92,7 @@ defmodule Pairs.Task do
         :yield -> [:value, :slow, :crash, :never]
       end), do: Task.async(body(what))
     say(outcome(fn ->
-      if how == :yield, do: Task.yield_many(tasks, 120) |> Enum.map(&elem(&1, 1)), else: Task.await_many(tasks, 120)
+      if how == :yield, do: Task.yield_many(tasks, 1000) |> Enum.map(&elem(&1, 1)), else: Task.await_many(tasks, 1000)
     end) |> clean())
     Enum.map(tasks, &Process.alive?(&1.pid))
   end
@@ -149,9 +149,9 @@ defmodule Pairs.Task do
     options = options |> Keyword.drop([:trapping, :nolink]) |> Keyword.put_new(:max_concurrency, 8)
     label = to_string(label)
     work = fn
-      {:value, ms, v} -> Process.sleep(ms); v
-      {:crash, ms, _} -> Process.sleep(ms); raise "boom"
-      {:exit, ms, r} -> Process.sleep(ms); exit(r)
+      {:value, ms, v} -> Process.sleep(ms * 4); v
+      {:crash, ms, _} -> Process.sleep(ms * 4); raise "boom"
+      {:exit, ms, r} -> Process.sleep(ms * 4); exit(r)
       {:refuse, _, _} -> trap(); Process.sleep(3000)
     end
     run = fn ->
@@ -178,7 +178,7 @@ defmodule Pairs.Task do
     Task.async_stream([55, 10, 10, 10, 10], fn ms ->
       now = :ets.update_counter(counter, :now, 1)
       if now > :ets.lookup_element(counter, :most, 2), do: :ets.insert(counter, {:most, now})
-      Process.sleep(ms * 2)
+      Process.sleep(ms * 8)
       :ets.update_counter(counter, :now, -1)
       ms
     end, max_concurrency: 2, ordered: ordered) |> Enum.to_list() |> say()
@@ -216,5 +216,13 @@ defmodule Pairs.Task do
     settle()
     say(Task.child_spec(fn -> 1 end) |> Map.take([:restart]) |> Map.get(:restart))
     Supervisor.which_children(sup)
+  end
+
+  def source_raises do
+    trap()
+    items = Stream.map([1, 2, 3], fn 3 -> raise("no more"); n -> n end)
+    say(outcome(fn -> Task.async_stream(items, fn n -> Process.sleep(20); n end, max_concurrency: 1) |> Enum.to_list() end))
+    settle()
+    left()
   end
 end

@@ -30,7 +30,7 @@ async def value() -> Any:
 
 
 async def slow() -> Any:
-    await sleep(60)
+    await sleep(300)
     return "slow"
 
 
@@ -60,9 +60,15 @@ async def never() -> Any:
 
 
 BODIES: dict[Any, Any] = {
-    "value": value, "slow": slow, "crash": crash, "exit": exits, "exit_normal": exits_normally,
-    "throw": throws, "refuse": refuse, "never": never,
-}  # fmt: skip
+    "value": value,
+    "slow": slow,
+    "crash": crash,
+    "exit": exits,
+    "exit_normal": exits_normally,
+    "throw": throws,
+    "refuse": refuse,
+    "never": never,
+}
 
 
 async def start(kind: Any, what: Any) -> Any:
@@ -97,9 +103,16 @@ async def left() -> Any:
 
 
 HOWS = (
-    "await", "await_short", "yield", "yield_twice", "shutdown", "shutdown_now", "brutal", "ignore",
+    "await",
+    "await_short",
+    "yield",
+    "yield_twice",
+    "shutdown",
+    "shutdown_now",
+    "brutal",
+    "ignore",
     "twice",
-)  # fmt: skip
+)
 UNSETTLED = {
     ("shutdown_now", what) for what in ("value", "crash", "exit", "exit_normal", "throw", "refuse")
 }
@@ -108,37 +121,47 @@ UNSETTLED = {
 async def collected(how: Any, task: Any) -> Any:
     match how:
         case "await":
-            return await Task.await_(task, 150)
+            return await Task.await_(task, 1000)
         case "await_short":
-            return await Task.await_(task, 20)
+            return await Task.await_(task, 60)
         case "yield":
-            return await Task.yield_(task, 20)
+            return await Task.yield_(task, 60)
         case "yield_twice":
-            return (await Task.yield_(task, 20), await Task.yield_(task, 150))
+            return (await Task.yield_(task, 60), await Task.yield_(task, 1000))
         case "shutdown":
             await settle(20)
-            return await Task.shutdown(task, 40)
+            return await Task.shutdown(task, 100)
         case "shutdown_now":
-            return await Task.shutdown(task, 40)
+            return await Task.shutdown(task, 100)
         case "brutal":
             await settle(20)
             return await Task.shutdown(task, "brutal_kill")
         case "ignore":
             await settle(20)
             return await Task.ignore(task)
-    first = await Task.yield_(task, 150)
-    return (first, await Task.yield_(task, 20), await Task.shutdown(task, 20))
+    first = await Task.yield_(task, 1000)
+    return (first, await Task.yield_(task, 60), await Task.shutdown(task, 20))
 
 
 @pair(
-    "19.2", "19.7", "19.8", "19.9", "19.10", "19.12", "19.16", "19.17", "19.18", "19.20", "19.34",
+    "19.2",
+    "19.7",
+    "19.8",
+    "19.9",
+    "19.10",
+    "19.12",
+    "19.16",
+    "19.17",
+    "19.18",
+    "19.20",
+    "19.34",
     cases=[
         (how, kind, what)
         for how, kind, what in product(HOWS, ("async", "nolink"), BODIES)
         if (how, what) not in UNSETTLED
     ],
     traps=(21,),
-)  # fmt: skip
+)
 async def collect(how: Any, kind: Any, what: Any) -> Any:
     trap()
     task = await start(kind, what)
@@ -149,9 +172,12 @@ async def collect(how: Any, kind: Any, what: Any) -> Any:
 
 
 @pair(
-    "19.1", "19.3", "19.5", "19.47",
+    "19.1",
+    "19.3",
+    "19.5",
+    "19.47",
     cases=product(("async", "supervised", "nolink"), ("value", "crash", "exit", "throw")),
-)  # fmt: skip
+)
 async def caller_not_trapping(kind: Any, what: Any) -> Any:
     async def caller() -> None:
         await start(kind, what)
@@ -163,9 +189,10 @@ async def caller_not_trapping(kind: Any, what: Any) -> Any:
 
 
 @pair(
-    "19.3", "19.4",
+    "19.3",
+    "19.4",
     cases=product(("async", "start_link", "start"), ("normal", "boom", "shutdown")),
-)  # fmt: skip
+)
 async def owner_ends(kind: Any, reason: Any) -> Any:
     me = self_()
 
@@ -190,9 +217,11 @@ async def owner_ends(kind: Any, reason: Any) -> Any:
 
 
 MANY: dict[Any, Any] = {
-    "all": ["slow", "value"], "one_fails": ["value", "crash"], "timeout": ["value", "never"],
+    "all": ["slow", "value"],
+    "one_fails": ["value", "crash"],
+    "timeout": ["value", "never"],
     "yield": ["value", "slow", "crash", "never"],
-}  # fmt: skip
+}
 
 
 @pair("19.13", "19.14", "19.15", "19.45", cases=MANY)
@@ -202,8 +231,8 @@ async def many(how: Any) -> Any:
 
     async def collected_all() -> Any:
         if how == "yield":
-            return [found for _, found in await Task.yield_many(tasks, 120)]
-        return await Task.await_many(tasks, 120)
+            return [found for _, found in await Task.yield_many(tasks, 1000)]
+        return await Task.await_many(tasks, 1000)
 
     say(clean(await outcome(collected_all)))
     return [await alive(task.pid) for task in tasks]
@@ -222,8 +251,11 @@ async def raw(what: Any) -> Any:
 async def not_owner(op: Any) -> Any:
     task, me = Task.async_(never), self_()
     calls: Any = {
-        "await": Task.await_, "yield": Task.yield_, "shutdown": Task.shutdown, "ignore": Task.ignore,
-    }  # fmt: skip
+        "await": Task.await_,
+        "yield": Task.yield_,
+        "shutdown": Task.shutdown,
+        "ignore": Task.ignore,
+    }
 
     async def other() -> None:
         send(me, await outcome(lambda: calls[op](task)))
@@ -236,9 +268,12 @@ async def not_owner(op: Any) -> Any:
 async def completed(op: Any) -> Any:
     task = Task.completed(7)
     calls: Any = {
-        "await": Task.await_, "yield": Task.yield_, "shutdown": Task.shutdown, "ignore": Task.ignore,
+        "await": Task.await_,
+        "yield": Task.yield_,
+        "shutdown": Task.shutdown,
+        "ignore": Task.ignore,
         "await_many": lambda task: Task.await_many([task, Task.async_(value)]),
-    }  # fmt: skip
+    }
     return await outcome(lambda: calls[op](task))
 
 
@@ -262,7 +297,7 @@ async def work(item: Any) -> Any:
     if what == "refuse":
         trap()
         await sleep(3000)
-    await sleep(ms)
+    await sleep(4 * ms)
     match what:
         case "crash":
             raise RuntimeError("boom")
@@ -283,10 +318,14 @@ STREAMS = [
     ("one at a time", THREE, [("max_concurrency", 1)]),
     ("two at a time", [*THREE, v(10, 4)], [("max_concurrency", 2)]),
     ("no items", [], []),
-    ("timeout", [v(10, 1), v(200, 2)], [("timeout", 60)]),
-    ("timeout of one", [v(10, 1), v(200, 2), v(20, 3)], [("timeout", 60), KILL]),
-    ("timeout of one that refuses", [v(10, 1), ("refuse", 0, 0)], [("timeout", 60), KILL]),
-    ("timeout zipped", [v(10, 1), v(200, 2)], [("timeout", 60), KILL, ("zip_input_on_exit", True)]),
+    ("timeout", [v(10, 1), v(900, 2)], [("timeout", 600)]),
+    ("timeout of one", [v(10, 1), v(900, 2), v(20, 3)], [("timeout", 600), KILL]),
+    ("timeout of one that refuses", [v(10, 1), ("refuse", 0, 0)], [("timeout", 600), KILL]),
+    (
+        "timeout zipped",
+        [v(10, 1), v(900, 2)],
+        [("timeout", 600), KILL, ("zip_input_on_exit", True)],
+    ),
     ("crash", [v(10, 1), ("crash", 20, 0), v(30, 3)], []),
     ("crash zipped", [v(10, 1), ("crash", 20, 0)], [("zip_input_on_exit", True)]),
     ("exit", [v(10, 1), ("exit", 20, "gone"), v(30, 3)], []),
@@ -294,17 +333,34 @@ STREAMS = [
     ("exit zipped", [("exit", 20, "gone"), v(30, 3)], [("zip_input_on_exit", True)]),
     ("not trapping", [v(10, 1), ("exit", 20, "gone"), v(30, 3)], []),
     ("nolink", [v(10, 1), ("exit", 20, "gone"), v(30, 3)], [("nolink", True)]),
-    ("nolink zipped", [("exit", 20, "gone"), v(30, 3)], [("nolink", True), ("zip_input_on_exit", True)]),
-    ("nolink timeout", [v(10, 1), v(200, 2)], [("nolink", True), ("timeout", 60), KILL]),
+    (
+        "nolink zipped",
+        [("exit", 20, "gone"), v(30, 3)],
+        [("nolink", True), ("zip_input_on_exit", True)],
+    ),
+    ("nolink timeout", [v(10, 1), v(900, 2)], [("nolink", True), ("timeout", 600), KILL]),
     ("taken", [v(10, 1), v(20, 2), v(300, 3)], []),
     ("bad concurrency", THREE, [("max_concurrency", 0)]),
-]  # fmt: skip
+]
 
 
 @pair(
-    "19.21", "19.22", "19.23", "19.24", "19.25", "19.26", "19.27", "19.38", "19.39", "19.40", "19.42", "19.49",
-    cases=STREAMS, traps=(22,), labelled=True,
-)  # fmt: skip
+    "19.21",
+    "19.22",
+    "19.23",
+    "19.24",
+    "19.25",
+    "19.26",
+    "19.27",
+    "19.38",
+    "19.39",
+    "19.40",
+    "19.42",
+    "19.49",
+    cases=STREAMS,
+    traps=(22,),
+    labelled=True,
+)
 async def stream(label: Any, items: Any, options: Any) -> Any:
     given = dict(options)
     nolink = given.pop("nolink", False)
@@ -337,7 +393,7 @@ async def running_at_once(ordered: Any) -> Any:
         now = await ets.update_counter(counter, "now", 1)
         if now > await ets.lookup_element(counter, "most", 2):
             await ets.insert(counter, ("most", now))
-        await sleep(ms * 2)
+        await sleep(ms * 8)
         await ets.update_counter(counter, "now", -1)
         return ms
 
@@ -391,3 +447,23 @@ async def as_a_child() -> Any:
     await settle()
     say(Task.child_spec(body).restart)
     return await Supervisor.which_children(sup)
+
+
+@pair("19.43")
+async def source_raises() -> Any:
+    trap()
+
+    def items() -> Any:
+        yield from (1, 2)
+        raise RuntimeError("no more")
+
+    async def work_on(n: int) -> int:
+        await sleep(20)
+        return n
+
+    async def run() -> Any:
+        return await Task.async_stream(items(), work_on, max_concurrency=1).to_list()
+
+    say(await outcome(run))
+    await settle()
+    return await left()

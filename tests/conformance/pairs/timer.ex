@@ -65,4 +65,18 @@ defmodule Pairs.Timer do
   end
 
   def units, do: [:timer.seconds(2), :timer.minutes(1), :timer.hours(1), :timer.hms(1, 2, 3)]
+
+  def sys_call(what) do
+    dead = spawn(fn -> :ok end)
+    ended(dead)
+    result = case what do
+      :dead -> outcome(fn -> :sys.get_state(dead) end)
+      :free_name -> outcome(fn -> :sys.suspend(:free_sys_name) end)
+      :no_server -> outcome(fn -> :sys.get_state(spawn(fn -> idle() end), 20) end)
+    end
+    case result do
+      {:exit, {reason, {:sys, name, _}}} -> {:exit, reason, name}
+      other -> other
+    end
+  end
 end

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from simkernel import exit as exit_of
-from simkernel import monitor, register, self_, sleep, spawn, timer
-from tests.conformance.lab import idle, mailbox, pair, say, settle, trap
+from simkernel import monitor, register, self_, sleep, spawn, sys, timer
+from tests.conformance.lab import ended, idle, mailbox, outcome, pair, say, settle, trap
 
 ONCE: dict[Any, Any] = {
     "send": lambda _: timer.send_after(20, self_(), "tick"),
@@ -103,3 +103,22 @@ async def interval(how: Any) -> Any:
 @pair("23.14")
 async def units() -> Any:
     return [timer.seconds(2), timer.minutes(1), timer.hours(1), timer.hms(1, 2, 3)]
+
+
+@pair("23.13", cases=["dead", "free_name", "no_server"])
+async def sys_call(what: Any) -> Any:
+    async def nothing() -> None:
+        pass
+
+    dead = spawn(nothing)
+    await ended(dead)
+    calls: dict[Any, Any] = {
+        "dead": lambda: sys.get_state(dead),
+        "free_name": lambda: sys.suspend("free_sys_name"),
+        "no_server": lambda: sys.get_state(spawn(idle), 20),
+    }
+    match await outcome(calls[what]):
+        case ("exit", (reason, (_, name, _))):
+            return ("exit", reason, name)
+        case other:
+            return other

@@ -50,7 +50,7 @@ defmodule Actors do
   defp step({:ets, actor, op, var, args}, state, _) do
     tab = Map.get(state.tables, var, var)
     answer = ask(state.pids[actor], fn -> apply(:ets, op, [tab | resolve(args, state)]) end)
-    {name(ordered(op, answer), state), state}
+    {ordered(op, name(answer, state)), state}
   end
 
   defp step({:info, var}, state, _) do
@@ -99,7 +99,7 @@ defmodule Actors do
 
   defp step({:reg, actor, op, args}, state, _) do
     answer = ask(state.pids[actor], fn -> registry(op, resolve(args, state)) end)
-    {name(ordered(op, answer) |> partition(), state), state}
+    {ordered(op, answer |> partition() |> name(state)), state}
   end
 
   defp registry(:update, [key, x]), do: Registry.update_value(:the_registry, key, fn old -> {old, x} end)

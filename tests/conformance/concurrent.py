@@ -1,0 +1,62 @@
+"""Concurrent programs: every outcome that the VM shows is one that a search of ours reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from tests.conformance import together
+from tests.conformance.compare import Difference, Summary
+from tests.reference import brute, vm
+from tests.reference.generate import random_program
+from tests.reference.programs import Outcome, Program
+from tests.reference.searched import TooLarge, searched
+
+RUNS = 200
+BATCH = 50
+STATES_MAX = 1_500
+TRANSITIONS_MAX = 40_000
+
+
+def outcomes_of(program: Program) -> frozenset[Outcome] | None:
+    """Give all outcomes of a program; None if it cannot be searched to its end."""
+    try:
+        brute.explore(program, rules=brute.MACHINE, limit=STATES_MAX)
+        return searched(program, "node", TRANSITIONS_MAX)
+    except (brute.TooManyStates, TooLarge):
+        return None
+
+
+def drawn(random: Random, count: int) -> list[tuple[Program, frozenset[Outcome]]]:
+    """Draw programs, and keep those that can be searched; about as many as were asked for."""
+    candidates = [
+        random_program(random, f"drawn-{n}", random.randint(5, 10), timers=False)
+        for n in range(count)
+    ]
+    found = together.over(outcomes_of, candidates)
+    return [(p, outcomes) for p, outcomes in zip(candidates, found, strict=True) if outcomes]
+
+
+def compare(
+    cases: int, seed: int, runs: int = RUNS, progress: Callable[[str], None] = lambda _: None
+) -> Summary:
+    """Run each of so many programs at least `runs` times on the VM, with pauses of chance."""
+    random = Random(seed)
+    different: list[Difference] = []
+    done = total = shown = reached = 0
+    while done < cases:
+        batch = drawn(random, 2 * BATCH)[: cases - done]
+        counts = vm.run([program for program, _ in batch], runs + 8)
+        for (program, ours), counter in zip(batch, counts, strict=True):
+            total += sum(counter.values())
+            shown += len(counter)
+            reached += len(ours)
+            different += [
+                Difference(str(program), "outcome outside ours", None, [repr(outcome), count])
+                for outcome, count in sorted(counter.items(), key=repr)
+                if outcome not in ours
+            ]
+        done += len(batch)
+        progress(f"concurrent: {done} of {cases} programs, {len(different)} outcomes outside")
+    note = f"seed {seed}; {shown} outcomes seen of {reached} possible"
+    return Summary("concurrent", "concurrent programs", done, total, tuple(different), note)
