@@ -122,6 +122,8 @@ def _shrunk(
     budget: Budget,
 ) -> Counterexample:
     """Shrink the counterexample, for as long as the search had and no longer."""
+    if best.ended == driver.ROUND:  # it is as short as it can be found, and no wish leads round
+        return replace(best, parameters=dict(parameters))
     until = elapsed() + budget.seconds
     try:
         return smallest(spec, parameters, best, enough=lambda: elapsed() > until)
@@ -150,7 +152,10 @@ def _verdict(spec: Spec, search: Search, network: str, state: _Progress) -> Verd
     if not state.best:
         notes += [text for kind, text in state.coverage.gaps() if kind not in spec.expect]
     if not state.best and (
-        state.budget_hits or state.hung or state.cut == "interrupted" or not state.runs
+        state.budget_hits
+        or state.hung
+        or state.cut == "interrupted"
+        or not (state.runs or search.endless)
     ):
         word = "Inconclusive"
     if not state.best and search.exhaustive and not complete:

@@ -46,7 +46,14 @@ class Finding:
 
         >>> Finding("crash", "<root.2>", "<root.2> ended with 'boom'").identity
         ('crash', "<> ended with 'boom'")
+
+        Of a property it is the property alone: how long a run took to fail is no matter.
+
+        >>> Finding("property", "safe", "safe: false after 30 transitions").identity
+        ('property', 'safe')
         """
+        if self.kind == "property":
+            return self.kind, self.process
         return self.kind, _WHO.sub("<>", self.text)
 
 

@@ -10,6 +10,7 @@ from simkernel.kernel import driver
 from simkernel.kernel.awaited import Rest
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.process import AT_REST, WAITING, Process
+from simkernel.kernel.snapshot import body_of
 from simkernel.otp.statem_engine import StateMachine
 from simkernel.terms import Renaming, canonical, thaw
 
@@ -38,8 +39,8 @@ def _rests(p: Process) -> bool:
 def _postponed(m: Machine) -> Iterator[Finding]:
     """Nothing is left to happen, so that no state will come in which the event is handled."""
     for p in _living(m):
-        body = p.body
-        if not (_rests(p) and isinstance(body, StateMachine)):
+        body = body_of(m, p) if _rests(p) else None
+        if not isinstance(body, StateMachine):
             continue
         for type_, content in body.postponed or ():
             kind = type_[0] if type(type_) is tuple else type_
@@ -90,7 +91,7 @@ def _tables(m: Machine) -> Iterator[Finding]:
         return
     reachable = Renaming()
     for p in others:
-        held = (p.body.save(), tuple(p.mailbox or ()), tuple((p.dictionary or {}).items()))
+        held = (body_of(m, p).save(), tuple(p.mailbox or ()), tuple((p.dictionary or {}).items()))
         canonical(held, reachable)
     for timer in m.timers.values():
         canonical(timer.message, reachable)

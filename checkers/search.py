@@ -57,6 +57,7 @@ class Search(Protocol):
     situations: int | None  # of a search of situations
     blocked: int  # runs that were begun and led to nothing: there should be none
     exhaustive: bool  # whether it has seen every run once it was not cut
+    endless: bool  # whether it judges runs without end, too
     cut: str
     seen: Any  # of a random search, the behaviours it saw: see `hunting.Seen`
 
@@ -73,6 +74,7 @@ class Base:
     situations: int | None = None
     blocked = 0
     exhaustive = False
+    endless = False
     seen: Any = None
 
     def __init__(self, plan: Plan):

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from checkers.breadth import Breadth
 from checkers.delays import Delays
 from checkers.dfs import Dfs
 from checkers.hunting import Mixed, Pct, Pos, Surw, Walks
@@ -301,6 +302,7 @@ STRATEGIES: dict[str, Callable[[Plan], Search]] = {
     "pct": Pct,
     "pos": Pos,
     "surw": Surw,
+    "bfs": Breadth,
     "dfs": Depth,
     "dpor": lambda plan: ByClasses(plan, by_message=False),
     "rf": lambda plan: ByClasses(plan, by_message=True),

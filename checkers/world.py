@@ -7,6 +7,7 @@ from typing import Any
 from simkernel.errors import UsageError
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.process import AT_REST, LIFE, Process
+from simkernel.kernel.snapshot import body_of
 from simkernel.otp.gen_server import Server
 from simkernel.otp.statem_engine import StateMachine
 from simkernel.terms import Pid, thaw
@@ -37,7 +38,7 @@ class World:
         p = self._process(who)
         if p is None:
             return default
-        body = p.body
+        body = body_of(self._m, p)
         if isinstance(body, Server):
             return thaw(body.state)
         if isinstance(body, StateMachine):
@@ -50,7 +51,8 @@ class World:
 
     def running(self, cls: type) -> list[Pid]:
         """Give the pids of the processes of a class."""
-        found = [p for p in self._m.processes.values() if class_of(p) is cls]
+        m = self._m
+        found = [p for p in m.processes.values() if class_of(m, p) is cls]
         return [p.pid for p in sorted(found, key=lambda p: p.pid.path)]
 
     def mailbox(self, who: Any) -> list[Any]:
@@ -106,9 +108,9 @@ class World:
         )
 
 
-def class_of(p: Process) -> type | None:
+def class_of(m: Machine, p: Process) -> type | None:
     """Give the class whose callbacks a process runs, if it runs a behaviour."""
-    body = p.body
+    body = body_of(m, p)
     if isinstance(body, Server):
         found: type = body.module.cls
         return found

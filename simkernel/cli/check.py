@@ -45,8 +45,8 @@ COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
     default="portfolio",
     show_default=True,
     help="portfolio: at random, by walk, pct, pos and surw in turn; dpor or rf: every class of "
-    "runs once; dfs: every interleaving; delay: few deviations first; auto: rf if it can, then the "
-    "portfolio.",
+    "runs once; dfs: every interleaving; bfs: the same, nearest first, and runs without end; "
+    "delay: few deviations first; auto: rf if it can, then the portfolio.",
 )
 @click.option(
     "--runs",

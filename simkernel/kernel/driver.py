@@ -21,6 +21,7 @@ RETURNED = "main has returned"
 HORIZON = "the horizon was reached"
 BUDGET = "the effect budget was hit"
 FAILED = "a property failed"
+ROUND = "it goes round for ever"
 
 
 def drive(m: Machine, chooser: Chooser, budget: int) -> str:

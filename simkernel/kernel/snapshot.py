@@ -51,6 +51,11 @@ class Stale:
         """Nothing runs."""
 
 
+def body_of(m: Machine, p: Process) -> Any:
+    """Give the body of a process, for who looks at it from outside: rebuilt if it is stale."""
+    return rebuild(m, p, p.body.inputs) if type(p.body) is Stale else p.body
+
+
 def snapshot(m: Machine) -> Any:
     """Keep the state of `m`, which was made with `snapshots=True`."""
     if not m.snapshots:

@@ -268,7 +268,7 @@ def test_ctrl_c_before_anything_was_found_is_inconclusive():
 
 
 def test_an_unknown_strategy_is_refused_with_the_known_ones():
-    with pytest.raises(UnknownStrategy, match="walk, dfs"):
+    with pytest.raises(UnknownStrategy, match="portfolio, walk, pct, pos, surw, bfs, dfs"):
         verdict(returns_at_once, "magic")
 
 
