@@ -215,7 +215,8 @@ def test_every_schedule_is_made_once_if_delays_are_not_bounded():
 
 
 def test_an_unknown_strategy_names_the_known_ones():
-    with pytest.raises(UnknownStrategy, match="auto, portfolio, walk, pct, pos, surw, bfs, dfs, dpor, rf, delay"):
+    known = "auto, portfolio, walk, pct, pos, surw, bfs, dfs, dpor, rf, delay"
+    with pytest.raises(UnknownStrategy, match=known):
         strategy("magic", Plan(of(two_words), {}))
 
 
