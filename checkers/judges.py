@@ -63,7 +63,7 @@ class Judges:
 
     def _failed(self, p: Process, id: Any, reason: Any) -> None:
         # A dynamic supervisor is asked by clients, who may well expect that somebody was faster.
-        if id == "undefined" or type(reason) is not tuple or reason[0] != "already_started":
+        if id == "undefined" or type(reason) is not tuple or reason[:1] != ("already_started",):
             return
         text = f"{p.pid} cannot start child {short(id, 60)}: its name is held by {reason[-1]}"
         self._find(Finding("name taken", str(p.pid), text))
@@ -157,6 +157,7 @@ class Judges:
         self.found, given_up, children = saved
         self.given_up = dict.fromkeys(given_up)
         self.children = dict(children)
+        self.lengths = Lengths()  # what was sampled was another run
 
 
 def _is_busy(p: Process | None) -> bool:

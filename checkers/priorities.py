@@ -1,7 +1,7 @@
 """Random schedules by priorities: PCT over chains of messages, and POS over pending events.
 
-Sources: docs/explanation/search.md, "Random search". Both pick by what could happen and by what
-has, through the machine that they watch; what they pick is recorded and replays without them.
+Both pick by what could happen and by what has, through the machine that they watch; what they pick
+is recorded and replays without them. docs/explanation/search.md says what they are good at.
 """
 
 from __future__ import annotations

@@ -206,6 +206,7 @@ class Auto(Base):
         self._notes.append(f"{picked}: {first.runs} runs until {first.cut}; then a portfolio")
         before = first.runs, first.transitions
         self._now = Mixed(self.plan)
+        self.seen = self._now.seen
         self.time = f"any, then {self._now.time}"
         yield from self._part(limit, *before)
         self.cut = self._now.cut

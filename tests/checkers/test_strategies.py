@@ -43,7 +43,7 @@ async def crashes_if_b_is_first() -> None:
         raise Exit("b was first")
 
 
-EXHAUSTIVE = ("auto", "dfs", "dpor", "rf")
+EXHAUSTIVE = ("auto", "bfs", "dfs", "dpor", "rf")
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -118,7 +118,7 @@ def test_auto_walks_with_what_is_left_of_the_budget():
     assert (verdict.word, verdict.complete) == ("Held", False)
     (note,) = verdict.notes
     assert note.startswith("auto picked rf, because")
-    assert note.endswith("until the budget of 50 s is spent; then walk")
+    assert note.endswith("until the budget of 50 s is spent; then a portfolio")
 
 
 @declared(properties={"one at most": always(lambda world: len(world.logged) < 2)})
@@ -215,7 +215,8 @@ def test_every_schedule_is_made_once_if_delays_are_not_bounded():
 
 
 def test_an_unknown_strategy_names_the_known_ones():
-    with pytest.raises(UnknownStrategy, match="auto, walk, dfs, dpor, rf, delay"):
+    known = "auto, portfolio, walk, pct, pos, surw, bfs, dfs, dpor, rf, delay"
+    with pytest.raises(UnknownStrategy, match=known):
         strategy("magic", Plan(of(two_words), {}))
 
 
