@@ -501,7 +501,7 @@ def given_ok() -> Awaited[str]:
 @routine
 async def _cast_via(server: Any, message: Any) -> str:
     match server:
-        case ("via", module, name):
+        case ("via", module, name) if hasattr(module, "send"):
             # As in Elixir: whatever goes wrong in `send` is nobody's business (rule 15.58).
             with suppress(Exception, Exit, Throw):
                 await result_of(module.send(name, message))

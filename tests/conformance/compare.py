@@ -77,14 +77,15 @@ def live(beam: Beam, family: str, times: int = 1, record: bool = False) -> Summa
     logs = beam.scenarios(chosen, times)
     found = against(chosen, logs)
     late = 0
-    for _ in range(0 if record else TRIES):
-        # Under load the VM may be late by more than the gaps that scenarios leave.
+    for _ in range(TRIES):
+        # Under load the VM may be late by more than the gaps that scenarios leave. What varied
+        # while it was recorded has to be steady in as many runs in a row.
         wrong = {each.id for each in found}
         if not wrong:
             break
         late = max(late, len(wrong))
         again = [n for n, each in enumerate(chosen) if each.id in wrong]
-        for n, log in zip(again, beam.scenarios([chosen[n] for n in again]), strict=True):
+        for n, log in zip(again, beam.scenarios([chosen[n] for n in again], times), strict=True):
             logs[n] = log
         found = against(chosen, logs)
     varying = {each.id for each in found if each.what == "the VM varies"}

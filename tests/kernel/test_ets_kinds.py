@@ -201,7 +201,7 @@ UPDATES = [
     pytest.param("k", (1, "x"), "badarg", ("k", 5, 9)),
     pytest.param("k", (4, "x"), "badarg", ("k", 5, 9)),
     pytest.param("k", [(2, "x"), (4, "y")], "badarg", ("k", 5, 9)),
-    pytest.param("none", (1, "x"), False, ("k", 5, 9)),  # as the VM does
+    pytest.param("none", (1, "x"), False, ("k", 5, 9)),
     pytest.param("k", "x", "badarg", ("k", 5, 9)),
 ]
 
