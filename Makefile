@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 .PHONY: demo test check-fast bench docs clean
 
-demo: ## create .venv, install the package, check the guide's specs, write build/demo/report.txt
+demo: ## create .venv, install the package, check the guide's agent, write build/demo/report.txt
 	@bash .ci/venv run
 	@bash .ci/demo
 

@@ -94,9 +94,9 @@ def cases() -> list[Case]:
             ours=partial(children_bytes, CHILDREN),
             peer=lambda: 1_000.0 * CHILDREN,
             units=CHILDREN,
-            target_ratio=None,
+            target_ratio=1.0,
             better="lower",
             unit="children",
-            peer_name="bytes, what a bare server may cost",
+            peer_name="bytes promised",
         ),
     ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from checkers.judged import Judged
 from simkernel.kernel.fingerprints import fingerprint
 from simkernel.kernel.machine import Machine, Transition
 from simkernel.kernel.process import AT_REST
@@ -27,13 +28,14 @@ class Dfs:
 
     def __init__(
         self,
-        m: Machine,
+        run: Judged | Machine,
         *,
         merge: bool = True,
         depth_max: int = 100_000,
         history: Callable[[], bytes] = bytes,
     ):
-        self.m = m
+        self.run = Plain(run) if isinstance(run, Machine) else run
+        self.m = self.run.m
         self.history = history
         self.merge = merge
         self.depth_max = depth_max
@@ -49,7 +51,7 @@ class Dfs:
 
         `cut` is asked now and then; once it says yes the search is over and `self.cut` is set.
         """
-        m = self.m
+        run = self.run
         stack: list[tuple[Any, list[Transition], int]] = []
         options = self._options()
         while True:
@@ -63,12 +65,12 @@ class Dfs:
                 options, saved = self._back(stack)
                 if options is None:
                     return
-                restore(m, saved)
+                run.restore(saved)
             elif len(options) > 1:
-                stack.append((snapshot(m), options[1:], len(self.path)))
+                stack.append((run.snapshot(), options[1:], len(self.path)))
             self.path.append(options[0])
             self.transitions += 1
-            m.apply(options[0])
+            run.apply(options[0])
             options = self._options()
 
     def deviations(self) -> list[int]:
@@ -91,11 +93,32 @@ class Dfs:
             self.cut = True
             return None
         if self.merge:
-            key = fingerprint(self.m) + self.history()
+            key = fingerprint(self.m, self.run.marks()) + self.history()
             if key in self.seen:
                 return None
             self.seen.add(key)
-        return self.m.enabled()
+        return self.run.enabled()
+
+
+class Plain:
+    """A machine alone, for who looks at its ends himself."""
+
+    def __init__(self, m: Machine):
+        self.m = m
+        self.enabled = m.enabled
+        self.apply = m.apply
+
+    def marks(self) -> list[Any]:
+        """Nobody is told apart."""
+        return []
+
+    def snapshot(self) -> Any:
+        """Save the machine."""
+        return snapshot(self.m)
+
+    def restore(self, saved: Any) -> None:
+        """Go back to a snapshot."""
+        restore(self.m, saved)
 
 
 def outcomes(

@@ -1,42 +1,25 @@
-"""The checks that need no property: what a run that has ended shows to be wrong."""
+"""The checks that need no property: what the end of a run shows to be wrong."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from checkers.finding import KINDS, Finding, short
+from checkers.remains import remains
+from checkers.waits import circles, closed, deadlock
 from simkernel.kernel import driver
 from simkernel.kernel.ends import Death
 from simkernel.kernel.machine import Machine
-from simkernel.kernel.process import Process
+from simkernel.kernel.process import WAITING, Process
 from simkernel.spec import waiting
-from simkernel.terms import Pid, show
+from simkernel.terms import Pid, Stack
 
-KINDS = {
-    "crash": "a process ends abnormally, and nobody traps its exit, supervises or monitors it",
-    "caller stuck": "a caller never gets its reply",
-    "stuck": "a process waits for a message that nothing can send",
-}
+__all__ = ["KINDS", "Finding", "crashes_so_far", "findings", "quiet"]
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong: what kind, where, and a sentence about it."""
-
-    kind: str
-    process: str
-    text: str
-
-    @property
-    def identity(self) -> tuple[str, str]:
-        """What makes two findings the same in different runs."""
-        return self.kind, self.process
-
-
-def findings(m: Machine, ended: str, expect: tuple[str, ...] = ()) -> list[Finding]:
-    """Give what is wrong with a run that has ended, without the kinds that are expected."""
-    found = [*_crashes(m), *_stuck(m, ended)]
-    return [finding for finding in found if finding.kind not in expect]
+def findings(m: Machine, ended: str) -> list[Finding]:
+    """Give what is wrong with a run that has ended."""
+    return [*_deadlocks(m, ended), *_crashes(m), *_stuck(m, ended), *remains(m, ended)]
 
 
 def quiet(reason: Any) -> bool:
@@ -44,6 +27,9 @@ def quiet(reason: Any) -> bool:
     if type(reason) is tuple and len(reason) == 2 and reason[0] == "shutdown":
         return True
     return reason in ("normal", "shutdown")
+
+
+# --- Deaths --------------------------------------------------------------------------------------
 
 
 def _crashes(m: Machine) -> list[Finding]:
@@ -55,16 +41,33 @@ def _crashes(m: Machine) -> list[Finding]:
     main = by_pid.get(m.root.pid)
     if main in bad and main not in found and not (main.killed and found):
         found.append(main)
+    # Whether somebody notices or not: to be restarted is no answer to a message.
+    found += [death for death in bad if _unanswered(death) and death not in found]
     return [
-        Finding("crash", str(death.pid), f"{death.pid} ended with {_short(death.reason)}")
+        Finding(
+            "no clause" if _unanswered(death) else "crash",
+            str(death.pid),
+            f"{death.pid} ended with {short(death.reason)}",
+        )
         for death in found
     ]
+
+
+def _unanswered(death: Death) -> bool:
+    """Tell whether a callback had no clause: then the stack begins with what for, and where."""
+    reason = death.reason
+    if death.killed or type(reason) is not tuple or len(reason) != 2:
+        return False
+    what, stack = reason
+    if what != "function_clause" or type(stack) is not Stack or not stack:
+        return False
+    return not stack[0][0] and stack[0][1].startswith("no clause")
 
 
 def crashes_so_far(m: Machine) -> bytes:
     """Give what the deaths so far can still contribute to findings, as a key."""
     return "".join(
-        f"{death.pid} {_short(death.reason)} {death[2:]}\n"
+        f"{death.pid} {short(death.reason)} {death[2:]}\n"
         for death in m.deaths
         if death.killed or not quiet(death.reason)
     ).encode()
@@ -89,11 +92,31 @@ def _noticed(death: Death, by_pid: dict[Pid, Death]) -> bool:
     )
 
 
-def _stuck(m: Machine, ended: str) -> list[Finding]:
-    # While a timer is armed somebody may still be answered.
+# --- Waits ---------------------------------------------------------------------------------------
+
+
+def _is_over(m: Machine, ended: str) -> bool:
+    # While a timer is armed, or a wait is limited, somebody may still be answered.
     if ended not in (driver.QUIET, driver.RETURNED) or m.timers:
+        return False
+    return all(p.timer is None for p in m.processes.values())
+
+
+def _deadlocks(m: Machine, ended: str) -> list[Finding]:
+    """Give the circles. Where something may still happen, those that nothing can open."""
+    stuck = [p for p in m.processes.values() if p.status == WAITING and p.timer is None]
+    found = circles(m, sorted(stuck, key=lambda p: p.pid.path))
+    if not _is_over(m, ended):
+        found = [circle for circle in found if closed(m, circle)]
+    return [deadlock(circle) for circle in found]
+
+
+def _stuck(m: Machine, ended: str) -> list[Finding]:
+    if not _is_over(m, ended):
         return []
-    return [_stuck_process(p) for p in waiting(m) if p.timer is None]
+    stuck = waiting(m)
+    in_circles = [p for circle in circles(m, stuck) for p in circle]
+    return [_stuck_process(p) for p in stuck if p not in in_circles]
 
 
 def _stuck_process(p: Process) -> Finding:
@@ -107,8 +130,3 @@ def _stuck_process(p: Process) -> Finding:
     kept = len(p.mailbox or ())
     others = f"; {kept} other messages lie in its mailbox" if kept else ""
     return Finding("stuck", str(p.pid), f"{p.pid} waits for ever for {wanted}{others}")
-
-
-def _short(term: Any, most: int = 160) -> str:
-    text = show(term)
-    return text if len(text) <= most else text[: most - 1] + "…"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from checkers.findings import Finding
 from simkernel.settings import Settings
@@ -20,16 +22,34 @@ class Searched:
     situations: int | None
     seconds: float
     why_stopped: str
+    faults: int = 0  # the budget: what may go wrong in a run
+    hits: int = 0  # runs that showed something wrong
+    behaviours: int | None = None  # of a random search, how many different ones it saw
+    unseen: float | None = None  # and the probability that the next run shows a new one
+
+    @property
+    def estimate(self) -> str:
+        """Say how much a random search may have missed."""
+        if self.unseen is None:
+            return ""
+        return f"; {self.behaviours} behaviours, the next run has a new one with {self.unseen:.1%}"
 
 
 @dataclass(frozen=True)
 class Counterexample:
-    """One run that shows a finding: its settings replay it."""
+    """One run that shows a finding: its settings replay it, with these parameters."""
 
     findings: tuple[Finding, ...]
     settings: Settings
     transitions: int
     ended: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    instead: str = ""  # what the default schedule has where the run leaves it last
+
+    @property
+    def deviations(self) -> int:
+        """At how many steps the run leaves the default schedule."""
+        return len(self.settings.picks)
 
 
 @dataclass(frozen=True)
@@ -51,11 +71,19 @@ class Verdict:
         """Say what the verdict stands for."""
         s = self.searched
         where = f"on {s.network}, time {s.time}"
+        if s.faults:
+            where += f", with up to {s.faults} fault{'s' if s.faults > 1 else ''}"
         if self.word == "Held":
             if self.complete:
-                return f"in every run {where}: {s.runs} ends, {s.situations} situations"
-            return f"within the budget, {where}: {s.runs} runs, {s.why_stopped}"
+                found = (
+                    f"{s.runs} classes of runs"
+                    if s.situations is None
+                    else f"{s.runs} ends, {s.situations} situations"
+                )
+                return f"in every run {where}: {found}"
+            return f"within the budget, {where}: {s.runs} runs, {s.why_stopped}{s.estimate}"
         if self.word == "Violated":
-            assert self.counterexample is not None
+            if self.counterexample is None:
+                return f"{where}: {self.searched.runs} ends, and something was never reached"
             return f"{where}: {self.counterexample.findings[0].kind}"
         return f"{where}: {s.why_stopped} after {s.runs} runs"

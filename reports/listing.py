@@ -5,11 +5,29 @@ The text of an event starts in the lane of its process and runs on to the right.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 LANES_MAX = 12
+QUOTE = "'"
 Event = dict[str, Any]
+
+_TAG = r"\('(?:alias|monitor)', #ref<[^>]*>\)|#ref<[^>]*>"
+_ENVELOPES = (
+    (re.compile(rf"\('\$gen_call', \(<[^>]*>, (?:{_TAG})\), (.*)\)"), "call"),
+    (re.compile(r"\('\$gen_cast', (.*)\)"), "cast"),
+    (re.compile(r"\(\('(?:alias|monitor)', #ref<[^>]*>\), (.*)\)"), "reply"),
+)
+_RUNS = (
+    (re.compile(r"simkernel\.spec\._call\(&([^,]*), (.*)\)"), "{0}{1}"),
+    (re.compile(r"simkernel\.otp\.gen_server\.Server\(<class ([^>]*)>, (.*)\)"), "GenServer {0}"),
+    (
+        re.compile(r"simkernel\.otp\.statem_engine\.StateMachine\(<class ([^>]*)>, (.*)\)"),
+        "GenStateMachine {0}",
+    ),
+)
+_CALL_TYPE = re.compile(r"\('call', \((<[^>]*>), ")
 
 # Events that only keep the books: shown when everything is asked for.
 QUIET_SIGNALS = frozenset({"message", "link", "unlink", "monitor", "demonitor", "ask", "answer"})
@@ -76,16 +94,52 @@ def _end(e: Event) -> str:
     return "■ ends" if e["reason"] == "'normal'" else f"✖ ends with {e['reason']}"
 
 
+def _message(message: Any) -> str:
+    """Shorten what a call, a cast and a reply are sent in."""
+    text = str(message)  # numbers, None and booleans are themselves in JSON
+    for pattern, short in _ENVELOPES:
+        if found := pattern.fullmatch(text):
+            return f"{short} {found[1]}"
+    return text
+
+
+def _run(text: str) -> str:
+    """Name what a process runs as its author does: main, or a class and its behaviour."""
+    for pattern, short in _RUNS:
+        if found := pattern.fullmatch(text):
+            return short.format(*found.groups())
+    return text
+
+
+def _event_type(text: str) -> str:
+    found = _CALL_TYPE.match(text)
+    return f"call of {found[1]}" if found else text.strip(QUOTE)
+
+
 def _note(e: Event) -> str:
-    return f"· {e['kind'].strip(chr(39))} {e['fields']}"
+    kind, told = e["kind"], e["fields"]
+    match kind:
+        case "callback":
+            where = f"in {told['state']}: " if "state" in told else ""
+            type_ = f"{_event_type(told['type'])} " if "type" in told else ""
+            return f"· {where}{told['callback'].strip(QUOTE)} {type_}{told['argument']}"
+        case "event postponed":
+            return f"· postpones {_event_type(told['type'])} {told['content']}"
+        case "call":
+            return f"· calls {told['server']}: {told['request']}"
+        case "called":
+            return f"· its call to {told['server']} is answered: {told['answer']}"
+        case "state entered" if "old" in told:
+            return f"· from state {told['old']} to state {told['state']}"
+    return ", ".join([f"· {kind}", *(f"{key} {value}" for key, value in told.items())])
 
 
 _WORDS: dict[str, Any] = {
-    "start": lambda e: f"○ starts {e['run']}",
-    "send": lambda e: f"→ {e['to']}  {e['m']}",
-    "send_name": lambda e: f"→ {e['to']}  {e['m']}",
-    "cast_name": lambda e: f"→ {e['to']}  {e['m']}",
-    "take": lambda e: f"● takes {e['m']}" if e["m"] is not None else "● wakes up",
+    "start": lambda e: f"○ starts {_run(e['run'])}",
+    "send": lambda e: f"→ {e['to']}  {_message(e['m'])}",
+    "send_name": lambda e: f"→ {e['to']}  {_message(e['m'])}",
+    "cast_name": lambda e: f"→ {e['to']}  {_message(e['m'])}",
+    "take": lambda e: f"● takes {_message(e['m'])}" if e["m"] is not None else "● wakes up",
     "timeout": lambda e: "⧗ receive times out",
     "expire": lambda e: "⧗ the time of its receive is over",
     "done": lambda e: "⧗ its work is done",
@@ -100,7 +154,9 @@ _WORDS: dict[str, Any] = {
     "cancel": lambda e: f"⧗ cancels timer {e['ref']}",
     "handle": _handle,
     "arrive": lambda e: f"▹ {e['s']} of {e['from']} arrives",
-    "spawn": lambda e: f"+ spawns {e['child']} {e['run']}" + (", linked" if e["linked"] else ""),
+    "spawn": lambda e: (
+        f"+ spawns {e['child']} {_run(e['run'])}" + (", linked" if e["linked"] else "")
+    ),
     "end": _end,
     "rest": lambda e: "■ main returns; it stays at rest",
     "exit": lambda e: f"→ {e['to']}  exit({e['reason']})",
@@ -122,5 +178,9 @@ _WORDS: dict[str, Any] = {
     "choose": lambda e: f"? chooses {e['value']}",
     "earlier": lambda e: f"? is it earlier: {e['value']}",
     "peek": lambda e: "sees it alive",
+    "crash": lambda e: "⚡ crashes: a fault",
+    "drop": lambda e: f"⚡ never gets the next message of {e['from']}: a fault",
+    "duplicate": lambda e: f"⚡ will get the next message of {e['from']} twice: a fault",
+    "delay": lambda e: f"⚡ will get the next message of {e['from']} after the one behind: a fault",
     "note": _note,
 }

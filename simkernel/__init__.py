@@ -21,14 +21,18 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 _NAMES = {
+    "checkers.linearizable": "Model",
+    "checkers.ltl": "always eventually following leads_to never until",
+    "checkers.monitor": "linearizable sequentially_consistent sometimes",
+    "checkers.world": "World",
     "simkernel.errors": "ArgumentError ErlangError Exit Throw",
     "simkernel.terms": "Map Pid Raised Ref Stack",
     "simkernel.kernel.effects": (
         "again alias alive ancestors between cancel_timer choose demonitor earlier erase exit "
         "get get_keys hibernate link log make_ref monitor now process_flag process_info "
         "processes put read_timer receive register self_ send send_after send_interval sleep "
-        "spawn spawn_link spawn_monitor start_timer to_ms unalias unlink unregister whereis "
-        "work"
+        "spawn spawn_link spawn_monitor start_timer system_time to_ms unalias unlink unregister "
+        "whereis work"
     ),
     "simkernel.kernel.patterns": "ANY TIMEOUT Taken let pin when where",
     "simkernel.kernel.machine": "Machine",
@@ -61,6 +65,17 @@ _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names
 __all__ = list(_MODULE_OF | _MODULES)
 
 if TYPE_CHECKING:
+    from checkers.linearizable import Model as Model
+    from checkers.ltl import always as always
+    from checkers.ltl import eventually as eventually
+    from checkers.ltl import following as following
+    from checkers.ltl import leads_to as leads_to
+    from checkers.ltl import never as never
+    from checkers.ltl import until as until
+    from checkers.monitor import linearizable as linearizable
+    from checkers.monitor import sequentially_consistent as sequentially_consistent
+    from checkers.monitor import sometimes as sometimes
+    from checkers.world import World as World
     from simkernel.errors import ArgumentError as ArgumentError
     from simkernel.errors import ErlangError as ErlangError
     from simkernel.errors import Exit as Exit
@@ -101,6 +116,7 @@ if TYPE_CHECKING:
     from simkernel.kernel.effects import spawn_link as spawn_link
     from simkernel.kernel.effects import spawn_monitor as spawn_monitor
     from simkernel.kernel.effects import start_timer as start_timer
+    from simkernel.kernel.effects import system_time as system_time
     from simkernel.kernel.effects import to_ms as to_ms
     from simkernel.kernel.effects import unalias as unalias
     from simkernel.kernel.effects import unlink as unlink

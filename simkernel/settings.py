@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from simkernel.errors import UsageError
@@ -20,7 +20,8 @@ class Settings:
     `step_ms` and `latency_ms` are (low, high) intervals that a concrete clock draws from, with
     `seed`. `picker` "bursts" is the fast simulation, "walk" picks every transition at random,
     "first" is the default schedule; "recorded" follows `picks`, as (step, transition) pairs
-    where a run leaves the default schedule.
+    where a run leaves the default schedule. `faults` is how many crashes and lost, doubled or
+    delayed messages there may be.
     """
 
     network: str = "node"
@@ -32,6 +33,7 @@ class Settings:
     picks: tuple[tuple[int, str], ...] = ()
     horizon_ms: int | None = None
     effects_max: int = EFFECTS_MAX
+    faults: int = 0
 
     def __post_init__(self) -> None:
         _one_of("network", self.network, NETWORKS)
@@ -76,8 +78,10 @@ class Settings:
                     values[key] = (low, high)
             if "picks" in values:
                 values["picks"] = tuple((int(step), str(pick)) for step, pick in values["picks"])
-            if not all(type(values.get(key, 0)) is int for key in ("seed", "effects_max")):
-                raise TypeError("seed and effects_max are whole numbers")
+            if not all(
+                type(values.get(key, 0)) is int for key in ("seed", "effects_max", "faults")
+            ):
+                raise TypeError("seed, effects_max and faults are whole numbers")
             if type(values.get("horizon_ms")) not in (int, type(None)):
                 raise TypeError("horizon_ms is a whole number")
             return cls(**values)
@@ -85,10 +89,6 @@ class Settings:
             raise UsageError(
                 f"settings cannot be read: {error}", where="settings", hint="Record it again."
             ) from error
-
-    def seeded(self, seed: int) -> Settings:
-        """Give the same settings with another seed."""
-        return replace(self, seed=seed)
 
 
 def _one_of(name: str, value: Any, known: tuple[str, ...]) -> None:

@@ -10,15 +10,20 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from simkernel.choice import Chooser, First, Recorded, Walk
 from simkernel.errors import ForgottenAwait, SpecError, UnknownParameter
 from simkernel.kernel import driver
 from simkernel.kernel.clock import Clock, ConcreteClock
+from simkernel.kernel.faults import KINDS as FAULTS
+from simkernel.kernel.faults import Faults
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.process import WAITING, Process
 from simkernel.kernel.steps import FOREVER
 from simkernel.kernel.symbolic import SymbolicClock
+from simkernel.otp.gen_server import Server
+from simkernel.otp.statem_engine import StateMachine
 from simkernel.settings import EFFECTS_MAX, Settings
 from simkernel.terms import thaw
 
@@ -28,7 +33,10 @@ class Spec:
     """A system to run: its root function, its parameters and the bounds it asks for.
 
     `horizon_ms` ends a run at that virtual time, `settle` lets timers go on after main has
-    returned, `expect` names built-in findings that the spec means to show.
+    returned, `expect` names built-in findings that the spec means to show, `properties` are what
+    has to hold besides, by name. Where a check allows faults, `faults` are the kinds that may
+    happen, and `victims` who may crash: registered names, functions or classes; without them
+    anybody but main and what the library itself runs, such as supervisors.
     """
 
     name: str
@@ -38,6 +46,9 @@ class Spec:
     horizon_ms: int | None = None
     settle: bool = False
     expect: tuple[str, ...] = ()
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    faults: tuple[str, ...] = FAULTS
+    victims: tuple[Any, ...] = ()
 
     def arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Give all parameters, those given replacing the defaults."""
@@ -53,11 +64,12 @@ class Spec:
         *,
         tape: Any = None,
         snapshots: bool = False,
+        kind: type[Machine] = Machine,
     ) -> Machine:
-        """Make a machine that is about to run this spec."""
+        """Make a machine, of some `kind`, that is about to run this spec."""
         arguments = tuple(self.arguments(given).items())
         horizon_ms = self.horizon_ms if settings.horizon_ms is None else settings.horizon_ms
-        m = Machine(
+        m = kind(
             _call,
             (self.main, arguments),
             network=settings.network,
@@ -67,9 +79,28 @@ class Spec:
             horizon_us=FOREVER if horizon_ms is None else horizon_ms * 1000,
             tape=tape,
         )
+        if settings.faults:
+            m.faults = Faults(settings.faults, self.faults, self._may_crash)
         if tape is not None and hasattr(tape, "attach"):
             tape.attach(m)
         return m
+
+    def _may_crash(self, p: Process) -> bool:
+        what = runs(p)
+        if self.victims:
+            return p.name in self.victims or _place(what) in map(_place, self.victims)
+        return not (isinstance(what, type) and what.__module__.startswith("simkernel.otp."))
+
+
+def _place(what: Any) -> Any:
+    # A function may come back from the machine as a copy of itself.
+    return getattr(what, "__module__", None), getattr(what, "__qualname__", what)
+
+
+def runs(p: Process) -> Any:
+    """Give what a process runs: the class of a behaviour, or a function."""
+    function, args = thaw(p.origin[0]), p.origin[1]
+    return thaw(args)[0] if function in (Server, StateMachine) else function
 
 
 def clock_of(settings: Settings) -> Clock:
@@ -84,8 +115,18 @@ async def _call(main: Callable[..., Any], arguments: tuple[tuple[str, Any], ...]
     return await main(**dict(arguments))
 
 
+# Beside the functions, not on them: what is on a function crosses to the process that runs it.
+_DECLARED: WeakKeyDictionary[Callable[..., Any], dict[str, Any]] = WeakKeyDictionary()
+
+
 def spec(
-    *, horizon_ms: int | None = None, settle: bool = False, expect: tuple[str, ...] = ()
+    *,
+    horizon_ms: int | None = None,
+    settle: bool = False,
+    expect: tuple[str, ...] = (),
+    properties: Mapping[str, Any] | None = None,
+    faults: tuple[str, ...] = FAULTS,
+    victims: tuple[Any, ...] = (),
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare what a `main` needs beyond its parameters.
 
@@ -94,11 +135,19 @@ def spec(
     """
 
     def declare(main: Callable[..., Any]) -> Callable[..., Any]:
-        declared = {"horizon_ms": horizon_ms, "settle": settle, "expect": expect}
-        main.__spec__ = declared  # type: ignore[attr-defined]
+        declared = {
+            "horizon_ms": horizon_ms, "settle": settle, "expect": expect,
+            "properties": dict(properties or {}), "faults": faults, "victims": victims,
+        }  # fmt: skip
+        _DECLARED[main] = declared
         return main
 
     return declare
+
+
+def declared_of(main: Callable[..., Any]) -> dict[str, Any]:
+    """Give what `spec` declared of a function."""
+    return dict(_DECLARED.get(main, {}))
 
 
 def of(main: Callable[..., Any], name: str = "", path: str = "") -> Spec:
@@ -115,7 +164,7 @@ def of(main: Callable[..., Any], name: str = "", path: str = "") -> Spec:
                 hint="Give every parameter of main a default value.",
             )
         parameters[parameter.name] = parameter.default
-    return Spec(name, main, parameters, path, **getattr(main, "__spec__", {}))
+    return Spec(name, main, parameters, path, **declared_of(main))
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,8 @@ def stack_of(exception: BaseException, leave_out: Callable[[str], bool] = is_our
         if code.co_name not in _INLINED and not leave_out(module):
             frames.append((module, code.co_qualname, step.tb_lineno))
         step = step.tb_next
+    if isinstance(exception, ArgumentError) and exception.message:
+        frames.append(("", exception.message, 0))
     return Stack(reversed(frames))
 
 

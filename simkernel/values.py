@@ -73,15 +73,20 @@ class Ref:
     #ref<root.2/7>
     """
 
-    __slots__ = ("_hash", "index", "owner")
-    owner: Path
+    __slots__ = ("_hash", "home", "index")
+    home: Pid
     index: int
     _hash: int
 
     def __init__(self, owner: Path, index: int) -> None:
-        _set_ref_owner(self, owner)
+        _set_ref_home(self, Pid(owner))
         _set_ref_index(self, index)
         _set_ref_hash(self, hash((owner, index)))
+
+    @property
+    def owner(self) -> Path:
+        """The path of the process that made it."""
+        return self.home.path
 
     @classmethod
     def parse(cls, text: str) -> Ref:
@@ -97,7 +102,7 @@ class Ref:
 
     def __eq__(self, other: object) -> bool:
         return self is other or (
-            type(other) is Ref and self.index == other.index and self.owner == other.owner
+            type(other) is Ref and self.index == other.index and self.home == other.home
         )
 
     def __hash__(self) -> int:
@@ -113,12 +118,31 @@ class Ref:
         return Ref, (self.owner, self.index)
 
 
+_new = object.__new__
 # The slots' own setters: `object.__setattr__` costs twice as much, and pids are made often.
 _set_pid_path = Pid.__dict__["path"].__set__
 _set_pid_hash = Pid.__dict__["_hash"].__set__
-_set_ref_owner = Ref.__dict__["owner"].__set__
+_set_ref_home = Ref.__dict__["home"].__set__
 _set_ref_index = Ref.__dict__["index"].__set__
 _set_ref_hash = Ref.__dict__["_hash"].__set__
+
+
+def ref_of(home: Pid, index: int) -> Ref:
+    """Make a reference as `Ref(home.path, index)` does, in a third of the time."""
+    made = _new(Ref)
+    _set_ref_home(made, home)
+    _set_ref_index(made, index)
+    _set_ref_hash(made, hash((home.path, index)))
+    return made
+
+
+def child_of(parent: Pid, n: int) -> Pid:
+    """Make a pid as `parent.child(n)` does, in half of the time."""
+    path = (*parent.path, n)
+    made = _new(Pid)
+    _set_pid_path(made, path)
+    _set_pid_hash(made, hash(path))
+    return made
 
 
 class _Time:
@@ -198,14 +222,19 @@ class Duration(_Time):
 class Stack(tuple[Frame, ...]):
     """Hold where an error was raised: frames (module, function, line), innermost first.
 
+    The first may be ("", what was wrong, 0), as the VM keeps an error's text with its first frame.
+
     >>> Stack([("bank", "withdraw", 12)])
     stack[bank.withdraw:12]
+    >>> Stack([("", "no such account", 0), ("bank", "withdraw", 12)])
+    stack[no such account; bank.withdraw:12]
     """
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return f"stack[{', '.join(f'{m}.{f}:{line}' for m, f, line in self)}]"
+        text = "".join(f"{f}; " for m, f, line in self if not m)
+        return f"stack[{text}{', '.join(f'{m}.{f}:{line}' for m, f, line in self if m)}]"
 
 
 @dataclass(frozen=True, slots=True)

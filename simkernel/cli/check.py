@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from checkers.check import STRATEGIES, Budget, check
-from checkers.findings import findings
+from checkers.check import Budget, check
+from checkers.evidence import Evidence, gather
+from checkers.finding import known_kinds
+from checkers.search import ANY_TIME
+from checkers.strategies import RANDOM, STRATEGIES
 from checkers.verdict import Counterexample, Verdict
-from reports.listing import listing
+from reports.violation import raced, violation
 from simkernel.cli import exit_codes
 from simkernel.cli.options import (
     json_option,
     network_option,
     param_option,
     parameters_of,
-    parameters_text,
     quiet_option,
     seed_option,
 )
@@ -29,29 +31,29 @@ from simkernel.errors import UnknownStrategy, UsageError
 from simkernel.kernel.guards import guards
 from simkernel.kernel.watchdog import watchdog
 from simkernel.loading import find, load, source_hash
-from simkernel.spec import Spec, run
-from simkernel.trace.blob import Blob
-from simkernel.trace.writer import Recorder, TraceFile
+from simkernel.spec import Spec
+from simkernel.trace.blob import parameters_text
 
 TRACES = Path(".simkernel")
 COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
-LISTED_MAX = 200
 
 
 @click.command("check")
 @click.argument("paths", nargs=-1, required=True, type=click.Path())
 @click.option(
     "--strategy",
-    default="walk",
+    default="portfolio",
     show_default=True,
-    help=f"{' or '.join(STRATEGIES)}: random walks, or every interleaving.",
+    help="portfolio: at random, by walk, pct, pos and surw in turn; dpor or rf: every class of "
+    "runs once; dfs: every interleaving; bfs: the same, nearest first, and runs without end; "
+    "delay: few deviations first; auto: rf if it can, then the portfolio.",
 )
 @click.option(
     "--runs",
     type=click.IntRange(min=1),
     default=1_000,
     show_default=True,
-    help="Most runs of a spec (walk).",
+    help="Most runs of a spec (random strategies, delay).",
 )
 @click.option(
     "--seconds",
@@ -73,39 +75,71 @@ LISTED_MAX = 200
     "time_model",
     type=click.Choice(["any"]),
     default=None,
-    help="Only with dfs, which has no other: steps take any time, timers are exact.",
+    help="All but the random strategies have no other: steps take any time, timers are exact.",
 )
 @seed_option
 @param_option
+@click.option(
+    "--faults",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Most faults of one run: crashes, and on cluster lost, doubled and delayed messages.",
+)
+@click.option(
+    "--expect",
+    "expected",
+    multiple=True,
+    metavar="KIND",
+    help="Do not report findings of this kind; may be given again.",
+)
+@click.option(
+    "--judge",
+    "judged",
+    multiple=True,
+    metavar="KIND",
+    help="Report findings of this kind, though the spec expects them; may be given again.",
+)
 @click.option("--require-complete", is_flag=True, help="Exit 5 unless every verdict is complete.")
 @quiet_option
 @json_option
 def command(paths: tuple[str, ...], **options: Any) -> int:
     """\b
     simkernel check specs/guide
-    simkernel check specs/guide/counter.py --strategy dfs --seconds 60
+    simkernel check specs/guide/counter.py --strategy rf --seconds 60
     simkernel check specs/guide/counter.py --network cluster --runs 5000
 
-    Check spec files, or folders of them, without a property: crashes that nobody notices, callers
-    without a reply, processes that wait for ever, runs without end.
+    Check spec files, or folders of them, for their properties and, without any, for what is never
+    right: crashes that nobody notices, deadlocks, callers without a reply, events without a clause
+    or postponed for ever, late replies, orphans, leaks, mailboxes and runs without end.
     """
     if options["strategy"] not in STRATEGIES:
         raise UnknownStrategy(options["strategy"], known=STRATEGIES, where="--strategy")
-    if options["time_model"] and options["strategy"] != "dfs":
+    if options["time_model"] == ANY_TIME and options["strategy"] in RANDOM:
         raise UsageError(
-            "a walk draws its times", where="--time", hint="Use --strategy dfs with --time any."
+            f"{options['strategy']} draws its times",
+            where="--time",
+            hint="Use --strategy rf with --time any.",
         )
     where = list(find(list(paths)))
-    specs = [(path, load(path)) for path in where]
+    for kinds in (options["expected"], options["judged"]):
+        known_kinds(kinds)
+    specs = [(path, _expecting(load(path), options)) for path in where]
     given = [parameters_of(spec, options["params"]) for _, spec in specs]
     report = _Report(options["as_json"])
     for (path, spec), parameters in zip(specs, given, strict=True):
         verdict = _check(spec, parameters, options)
-        report.add(path, spec, parameters, verdict)
+        report.add(path, spec, verdict)
         if verdict.searched.why_stopped == "interrupted":
             report.interrupted = True
             break
     return report.finish(options["require_complete"])
+
+
+def _expecting(spec: Spec, options: dict[str, Any]) -> Spec:
+    """Switch judges off and on."""
+    kinds = dict.fromkeys((*spec.expect, *options["expected"]))
+    return replace(spec, expect=tuple(kind for kind in kinds if kind not in options["judged"]))
 
 
 def _check(spec: Spec, parameters: dict[str, Any], options: dict[str, Any]) -> Verdict:
@@ -127,6 +161,7 @@ def _check(spec: Spec, parameters: dict[str, Any], options: dict[str, Any]) -> V
                 network=options["network"],
                 budget=budget,
                 seed=options["seed"],
+                faults=options["faults"],
                 elapsed=lambda: time.monotonic() - start,
                 progress=show,
             )
@@ -143,12 +178,12 @@ class _Report:
         self.verdicts: list[Verdict] = []
         self.interrupted = False
 
-    def add(self, path: str, spec: Spec, parameters: dict[str, Any], verdict: Verdict) -> None:
+    def add(self, path: str, spec: Spec, verdict: Verdict) -> None:
         """Keep a verdict; print it, and for a violation write and list its run."""
         self.verdicts.append(verdict)
         shown = None
         if verdict.counterexample is not None:
-            shown = _record(path, spec, parameters, verdict.counterexample)
+            shown = _evidence(path, spec, verdict.counterexample)
         if self.as_json:
             self.objects.append(_object(path, verdict, shown))
         else:
@@ -177,62 +212,25 @@ class _Report:
         return code
 
 
-def _record(
-    path: str, spec: Spec, parameters: dict[str, Any], example: Counterexample
-) -> dict[str, Any]:
-    """Run the counterexample again, with a trace: what is shown has been replayed."""
-    TRACES.mkdir(exist_ok=True)
-    name = spec.name.replace(":", "-")
+def _evidence(path: str, spec: Spec, example: Counterexample) -> Evidence:
     source = source_hash(path.partition(":")[0])
-    header = {
-        "spec": path, "parameters": parameters_text(parameters),
-        "settings": example.settings.to_json(), "source": source,
-    }  # fmt: skip
-    file = TraceFile(TRACES / f"{name}.jsonl", header)
-    keep = Recorder(keep=True)
-    m = spec.machine(parameters, example.settings, tape=_both(file.recorder, keep))
-    file.recorder.attach(m)
-    keep.attach(m)
     with guards(), watchdog():
-        ended = run(m, example.settings)
-    digest = file.recorder.hash
-    file.close(ended)
-    again = findings(m, ended, spec.expect)
-    assert again == list(example.findings), "a counterexample did not come again"
-    keep.flush()
-    blob = Blob(path, parameters_text(parameters), example.settings, source, digest)
-    return {"trace": str(file.path), "blob": blob.to_text(), "lines": keep.lines}
+        return gather(path, spec, example, source, TRACES)
 
 
-def _both(first: Recorder, second: Recorder) -> Any:
-    def tape(event: tuple[Any, ...]) -> None:
-        first(event)
-        second(event)
-
-    return tape
-
-
-def _lines(path: str, verdict: Verdict, shown: dict[str, Any] | None) -> Iterator[str]:
+def _lines(path: str, verdict: Verdict, shown: Evidence | None) -> Iterator[str]:
     word = color(verdict.word, fg=COLORS[verdict.word], bold=True)
     yield f"{word:<12} {path}  {verdict.sentence}"
     for note in verdict.notes:
         yield f"    {note}"
-    if verdict.counterexample is None or shown is None:
-        return
-    for finding in verdict.counterexample.findings:
-        yield f"    {finding.kind}: {finding.text}"
-    yield ""
-    events = [json.loads(line) for line in shown["lines"]]
-    rows = list(listing(events))
-    yield from rows[:LISTED_MAX]
-    if len(rows) > LISTED_MAX:
-        yield f"  … {len(rows) - LISTED_MAX} more lines: simkernel trace show {shown['trace']}"
-    yield f"    replay  simkernel replay {shown['trace']}"
-    yield f"    blob    {shown['blob']}"
-    yield ""
+    if verdict.counterexample is not None and shown is not None:
+        yield from violation(verdict.counterexample, shown)
+        yield f"    replay  simkernel replay {shown.trace}"
+        yield f"    blob    {shown.blob}"
+        yield ""
 
 
-def _object(path: str, verdict: Verdict, shown: dict[str, Any] | None) -> dict[str, Any]:
+def _object(path: str, verdict: Verdict, shown: Evidence | None) -> dict[str, Any]:
     searched = verdict.searched
     found: dict[str, Any] = {
         "spec": path,
@@ -243,7 +241,8 @@ def _object(path: str, verdict: Verdict, shown: dict[str, Any] | None) -> dict[s
             "strategy": searched.strategy, "network": searched.network, "time": searched.time,
             "runs": searched.runs, "transitions": searched.transitions,
             "situations": searched.situations, "seconds": round(searched.seconds, 3),
-            "why_stopped": searched.why_stopped,
+            "why_stopped": searched.why_stopped, "faults": searched.faults, "hits": searched.hits,
+            "behaviours": searched.behaviours, "unseen": searched.unseen,
         },
         "notes": list(verdict.notes),
     }  # fmt: skip
@@ -253,7 +252,10 @@ def _object(path: str, verdict: Verdict, shown: dict[str, Any] | None) -> dict[s
             for f in verdict.counterexample.findings
         ]
         found["transitions"] = verdict.counterexample.transitions
-        found["trace"] = shown["trace"]
-        found["blob"] = shown["blob"]
-        found["replay"] = f"simkernel replay {shown['trace']}"
+        found["deviations"] = verdict.counterexample.deviations
+        found["parameters"] = parameters_text(verdict.counterexample.parameters)
+        found["race"] = raced(verdict.counterexample, shown)
+        found["trace"] = shown.trace
+        found["blob"] = shown.blob
+        found["replay"] = f"simkernel replay {shown.trace}"
     return found

@@ -1,4 +1,4 @@
-"""`simkernel doctor`: what is installed, and whether a spec is deterministic."""
+"""`simkernel doctor`: what is installed; of a spec, whether it is deterministic, and advice."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ import platform
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import click
 
+from checkers.advice import Advice, advise
 from simkernel import __version__
 from simkernel.cli import exit_codes
 from simkernel.cli.options import json_option, seed_option
 from simkernel.cli.terminal import emit
 from simkernel.errors import Nondeterminism, UsageError
+from simkernel.kernel.guards import guards
+from simkernel.kernel.watchdog import watchdog
 from simkernel.loading import load
 
 PACKAGES = ("click", "networkx", "z3-solver", "hypothesis", "pytest", "graphviz")
@@ -26,21 +30,30 @@ HASH_SEEDS = ("0", "1", "2")
 
 @click.command("doctor")
 @click.argument("spec", required=False, type=click.Path())
+@click.option(
+    "--runs", type=click.IntRange(min=1), default=50, show_default=True, help="Runs for the advice."
+)
 @seed_option
 @json_option
-def command(spec: str | None, seed: int, as_json: bool) -> int:
+def command(spec: str | None, runs: int, seed: int, as_json: bool) -> int:
     """\b
     simkernel doctor
     simkernel doctor specs/guide/counter.py
 
     Tell what is installed. With a SPEC: run it under three hash seeds, each in a process of its
-    own, and compare the runs event by event.
+    own, and compare the runs event by event. Then watch some random runs, and say of a GenServer
+    that it is a state machine in disguise, or of a GenStateMachine that it has no need to be one.
     """
     facts = _facts()
+    advice: list[Advice] = []
     if spec is not None:
-        load(spec)
+        loaded = load(spec)
         facts["spec"] = spec
         facts["hash"] = _compare(spec, seed)
+        with guards(), watchdog():
+            advice = advise(loaded, {}, runs=runs, seed=seed)
+        facts["runs"] = runs
+        facts["advice"] = [asdict(one) for one in advice]
     if as_json:
         emit({"schema": "simkernel.doctor/1", **facts})
         return exit_codes.HELD
@@ -51,7 +64,17 @@ def command(spec: str | None, seed: int, as_json: bool) -> int:
         click.echo(f"  {name:<12} {'found' if path else 'not found'}")
     if spec is not None:
         click.echo(f"{spec}: the same run under {len(HASH_SEEDS)} hash seeds; hash {facts['hash']}")
+        _show(advice, runs)
     return exit_codes.HELD
+
+
+def _show(advice: list[Advice], runs: int) -> None:
+    if not advice:
+        click.echo(f"no advice: in {runs} runs each behaviour was used for what it is for")
+    for one in advice:
+        click.echo(f"{one.behaviour} {one.module} {one.says}; seen in {runs} runs:")
+        for line in one.evidence:
+            click.echo(f"  {line}")
 
 
 def _facts() -> dict[str, Any]:

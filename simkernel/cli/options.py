@@ -11,7 +11,6 @@ import click
 from simkernel.errors import UsageError
 from simkernel.settings import NETWORKS
 from simkernel.spec import Spec
-from simkernel.terms import show
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -74,11 +73,6 @@ def _value(name: str, text: str, default: Any) -> Any:
             hint=f"Its default is {default!r}.",
         )
     return value
-
-
-def parameters_text(given: Mapping[str, Any]) -> dict[str, str]:
-    """Give parameters as a trace or blob holds them."""
-    return {name: show(value) for name, value in given.items()}
 
 
 def parameters_back(spec: Spec, texts: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
-from checkers.findings import Finding, findings
+from checkers.finding import Finding
+from checkers.judged import judgement
+from checkers.judges import Judges
 from simkernel.cli import exit_codes
 from simkernel.cli.options import (
     json_option,
@@ -14,7 +16,6 @@ from simkernel.cli.options import (
     network_option,
     param_option,
     parameters_of,
-    parameters_text,
     seed_option,
 )
 from simkernel.cli.terminal import color, emit
@@ -25,7 +26,7 @@ from simkernel.loading import load, source_hash
 from simkernel.settings import EFFECTS_MAX, Settings
 from simkernel.spec import Result, Spec, result_of, run
 from simkernel.terms import show
-from simkernel.trace.blob import Blob
+from simkernel.trace.blob import Blob, parameters_text
 from simkernel.trace.writer import Recorder, TraceFile
 
 
@@ -105,6 +106,8 @@ def _run(
         file = TraceFile(path, header)
     recorder = file.recorder if file is not None else Recorder()
     m = spec.machine(given, settings, tape=recorder)
+    judges = Judges()
+    m.listens(judges)
     try:
         with guards(), watchdog(), globals_kept(spec.main):
             ended = run(m, settings)
@@ -113,7 +116,7 @@ def _run(
     finally:
         if file is not None:
             file.close(locals().get("ended", "failed"))
-    return result_of(m, ended), findings(m, ended, spec.expect), recorder.hash
+    return result_of(m, ended), judgement(m, ended, judges, spec.expect), recorder.hash
 
 
 def _object(

@@ -92,6 +92,8 @@ class Awaited(Generic[T]):
     # What only a receive has.
     idle = False
     patterns: Any = None
+    plain = False
+    takes_at_once = False
     why: Any = None
 
     def __await__(self) -> Generator[Any, Any, T]:
@@ -144,6 +146,7 @@ class Receive(Awaited[Any]):
 
     __slots__ = ("after", "idle", "patterns", "plain", "why")
     call = "receive"
+    takes_at_once = True  # the next step begins with the message
 
     def __init__(
         self,
@@ -163,6 +166,7 @@ class Hibernated(Receive):
     """What a hibernating process waits for: any message, which stays in the mailbox."""
 
     __slots__ = ("origin",)
+    takes_at_once = False
 
     def __init__(self, origin: Any):
         super().__init__((), None, True)
@@ -236,10 +240,12 @@ MISTAKE: Given[None] = Given()
 
 def expect(operation: Awaited[T], depth: int = 2) -> Awaited[T]:
     """Remember that `operation` has to be awaited, and where it was made."""
-    frame = _getframe(depth)
-    context.unawaited = operation
-    context.code = frame.f_code
-    context.lasti = frame.f_lasti
+    ctx = context
+    ctx.unawaited = operation
+    if ctx.careful:
+        frame = _getframe(depth)
+        ctx.code = frame.f_code
+        ctx.lasti = frame.f_lasti
     return operation
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from simkernel.kernel.process import Timer
-from simkernel.terms import Pid, Ref
+from simkernel.kernel.process import NO_REF, Timer
+from simkernel.terms import Pid
 
 if TYPE_CHECKING:
     from simkernel.kernel.machine import Machine
@@ -49,7 +49,7 @@ def depart(m: Machine, channel: Channel) -> None:
     if wait <= 0:
         m.activate(channel)
         return
-    channel.timer = Timer(Ref(channel.dest.path, 0), "land", channel, None, None)
+    channel.timer = Timer(NO_REF, "land", channel, None, None)
     m.arm(channel.timer, wait, wait, False)
 
 
@@ -69,6 +69,11 @@ def _next(m: Machine, channel: Channel) -> tuple[Any, ...]:
     elif channel.due <= m.clock.now:
         del m.channels[channel.sender, channel.dest]
     return signal
+
+
+def lost(m: Machine, channel: Channel) -> None:
+    """Let the oldest signal of a channel be lost on its way."""
+    _next(m, channel)
 
 
 def kept_back(m: Machine, sender: Any) -> Channel | None:

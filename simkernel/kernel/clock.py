@@ -27,6 +27,7 @@ class Clock(Protocol):
     def may(self, timer: Timer) -> bool: ...
     def passes(self) -> None: ...
     def happens(self, timer: Timer) -> None: ...
+    def works(self) -> bool: ...
     def advance(self) -> bool: ...
     def instant(self) -> Instant: ...
     def remaining(self, timer: Timer) -> Duration: ...
@@ -52,7 +53,7 @@ class ConcreteClock:
         self.step_us = step_us
         self.latency_us = latency_us
         self._random = Random(seed)
-        self._buckets: dict[int, list[Timer]] = {}
+        self._buckets: dict[int, dict[Timer, None]] = {}
         self._times: list[int] = []
         self._machine: Machine | None = None
 
@@ -84,13 +85,16 @@ class ConcreteClock:
         timer.due = due
         bucket = self._buckets.get(due)
         if bucket is None:
-            self._buckets[due] = [timer]
+            self._buckets[due] = {timer: None}
             heappush(self._times, due)
         else:
-            bucket.append(timer)
+            bucket[timer] = None
 
     def disarm(self, timer: Timer) -> None:
-        """Forget `timer`; its place in a bucket is skipped later."""
+        """Forget `timer`, of which nothing is kept: most timeouts never run out."""
+        bucket = self._buckets.get(timer.due)
+        if bucket is not None:
+            bucket.pop(timer, None)
         timer.due = -1
 
     def sides(self, since: bool | Instant, us: int) -> list[str | None]:
@@ -110,6 +114,11 @@ class ConcreteClock:
     def happens(self, timer: Timer) -> None:
         """The timer was due now."""
 
+    def works(self) -> bool:
+        """Tell whether a step or some work is under way; who only waits is not asked."""
+        timers = (timer for bucket in self._buckets.values() for timer in bucket)
+        return any(timer.kind == "hold" or timer.kind == "done" for timer in timers)
+
     def advance(self) -> bool:
         """Jump to the next deadline and activate its timers; False when there is none."""
         assert self._machine is not None
@@ -119,7 +128,7 @@ class ConcreteClock:
                 self._machine.reached_horizon = True
                 return False
             heappop(self._times)
-            live = [timer for timer in self._buckets.pop(due) if timer.due == due]
+            live = self._buckets.pop(due)
             if live:
                 self.now = due
                 for timer in live:
@@ -156,12 +165,12 @@ class ConcreteClock:
 
     def save(self) -> Any:
         """Give what `load` needs."""
-        buckets = {due: list(bucket) for due, bucket in self._buckets.items()}
+        buckets = {due: tuple(bucket) for due, bucket in self._buckets.items()}
         return self.now, buckets, list(self._times), self._random.getstate()
 
     def load(self, saved: Any) -> None:
         """Go back to a saved time."""
         self.now, buckets, times, state = saved
-        self._buckets = {due: list(bucket) for due, bucket in buckets.items()}
+        self._buckets = {due: dict.fromkeys(bucket) for due, bucket in buckets.items()}
         self._times = list(times)
         self._random.setstate(state)

@@ -20,6 +20,8 @@ QUIET = "nothing is left to happen"
 RETURNED = "main has returned"
 HORIZON = "the horizon was reached"
 BUDGET = "the effect budget was hit"
+FAILED = "a property failed"
+ROUND = "it goes round for ever"
 
 
 def drive(m: Machine, chooser: Chooser, budget: int) -> str:
@@ -41,7 +43,7 @@ def ended(m: Machine) -> str:
 
 def simulate(m: Machine, seed: int, budget: int, *, careful: bool = False) -> str:
     """Run with seeded picks of whole bursts: fast, and coarser than `drive`."""
-    plain = not (careful or m.cluster or m.snapshots or m.slow or m.tape)
+    plain = not (careful or m.cluster or m.snapshots or m.slow or m.ear)
     run = hot.simulate if plain else bursts
     random = Random(seed).random
     with seldom_collected():

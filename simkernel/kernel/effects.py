@@ -25,6 +25,7 @@ from simkernel.kernel.awaited import (
 )
 from simkernel.kernel.patterns import NOTHING
 from simkernel.terms import ArgumentError, Duration, Instant, Map, Pid, Ref, freeze, thaw
+from simkernel.values import child_of, ref_of
 
 MS = 1_000  # microseconds in a millisecond: the machine counts in microseconds
 
@@ -151,9 +152,14 @@ def note(kind: str, **fields: Any) -> None:
         and machine.listening
         and machine.replaying is None
     ):
+        if machine.ear is not None:
+            machine.ear.noted(machine, process, kind, fields)
+        if machine.tape is None:
+            return
         if process.notes is None:
             process.notes = []
-        process.notes.append((len(context.outbox), kind, freeze(tuple(fields.items()))))
+        told = tuple((key, freeze(value)) for key, value in fields.items())
+        process.notes.append((len(context.outbox), kind, told))
 
 
 # --- Plain effects -------------------------------------------------------------------------------
@@ -169,22 +175,31 @@ def send(dest: Any, message: Any) -> Awaited[Any]:
     process = ctx.process
     if process is None or ctx.unawaited is not None:
         process = running("send()")
-    # Inlined from freeze() and Given(): benchmarks/bench_messages.py. The effect has the shape of
+    # Inlined from freeze() and Given(): benchmarks/bench_machine.py. The effect has the shape of
     # the signal that it will be.
     kind = type(dest)
-    if kind is Pid:
-        alias = None
-    elif kind is Ref:
-        alias = dest
-    else:
+    if kind is not Pid and kind is not Ref:
         name = _name_or_destination(dest)
         return expect(Operation("send", (codes.SEND_NAME, name, freeze(message))))
     process.sent = serial = process.sent + 1
     frozen = message if type(message) in ATOMIC else freeze(message)
+    alias = None if kind is Pid else dest
     ctx.outbox.append((_SEND, process.pid, serial, frozen, alias, dest))
     given: Given[Any] = Given()
     given.value = message
     return given
+
+
+def post(dest: Pid | Ref, message: Any, part: Any) -> None:
+    """Send to a pid or an alias a message that is solid if `part` is; gives nothing, for speed."""
+    ctx = context
+    process = ctx.process
+    if process is None or ctx.unawaited is not None:
+        process = running("send()")
+    process.sent = serial = process.sent + 1
+    frozen = message if type(part) in ATOMIC else freeze(message)
+    alias = None if type(dest) is Pid else dest
+    ctx.outbox.append((_SEND, process.pid, serial, frozen, alias, dest))
 
 
 def cast_name(name: str, message: Any) -> None:
@@ -207,13 +222,17 @@ def exit(pid: Pid, reason: Any) -> bool:
 
 def monitor(target: Pid | str, alias: str | None = None) -> Ref:
     """Monitor a process or a name; gives the reference that its DOWN will carry (section 6)."""
-    process = running("monitor()")
+    ctx = context
+    process = ctx.process
+    if process is None or ctx.unawaited is not None:
+        process = running("monitor()")
     if alias not in (None, "explicit_unalias", "demonitor", "reply_demonitor"):
         raise ArgumentError(f"monitor(alias={alias!r}) is not a mode")
     if type(target) is not Pid and type(target) is not str:
         raise ArgumentError(f"monitor() takes a pid or a name, not {target!r}")
-    ref = _new_ref(process)
-    context.outbox.append((codes.MONITOR, target, ref, alias))
+    process.made = made = process.made + 1
+    ref = ref_of(process.pid, made)
+    ctx.outbox.append((codes.MONITOR, target, ref, alias))
     return ref
 
 
@@ -228,10 +247,10 @@ def unlink(pid: Pid) -> bool:
 
 def demonitor(ref: Ref, *, flush: bool = False, info: bool = False) -> Any:
     """Stop a monitor. Plain it is an effect; with `flush` or `info` it must be awaited."""
-    running("demonitor()")
+    process = running("demonitor()")
     if type(ref) is not Ref:
         raise ArgumentError(f"demonitor() takes a reference, not {ref!r}")
-    if ref.owner != running("demonitor()").pid.path:
+    if ref.home is not process.pid and ref.home != process.pid:
         raise ArgumentError(f"demonitor(): {ref!r} is another process's reference")
     if flush or info:
         return expect(Operation("demonitor", (codes.DEMONITOR_NOW, ref, flush, info)))
@@ -292,11 +311,14 @@ def spawn_monitor(function: Callable[..., Any], *args: Any) -> tuple[Pid, Ref]:
 
 
 def _spawn(function: Callable[..., Any], args: Any, link: bool, ref: Ref | None) -> Pid:
-    process = running("spawn()")
-    process.created += 1
-    pid = process.pid.child(process.created)
+    ctx = context
+    process = ctx.process
+    if process is None or ctx.unawaited is not None:
+        process = running("spawn()")
+    process.created = created = process.created + 1
+    pid = child_of(process.pid, created)
     origin = (freeze(function, "function"), freeze(args, "arguments"))
-    context.outbox.append((codes.SPAWN, pid, origin, link, ref))
+    ctx.outbox.append((codes.SPAWN, pid, origin, link, ref))
     return pid
 
 
@@ -331,7 +353,9 @@ def _start_timer(
     call: str,
     ref: Ref | None = None,
 ) -> Ref:
-    process = running(f"{call}()")
+    process = context.process
+    if process is None or context.unawaited is not None:
+        process = running(f"{call}()")
     if type(ms) is not int or (ms < 0 and abs is False):
         raise ArgumentError(f"{call}() takes ms as a whole number from 0 on, not {ms!r}")
     if type(dest) is not Pid and type(dest) is not str:
@@ -380,7 +404,7 @@ def receive(*patterns: Any, after: int | None = None, idle: bool = False) -> Awa
         if after is not None and (type(after) is not int or after < 0):
             raise ArgumentError(f"receive(after=...) takes ms from 0 on or None, not {after!r}")
         return expect(Receive(patterns, after, idle))
-    # Inlined from expect(), which is dear here: benchmarks/bench_messages.py.
+    # Inlined from expect(), which is dear here: benchmarks/bench_machine.py.
     ctx.unawaited = _RECEIVE_ANY
     if ctx.careful:
         frame = _getframe(1)
@@ -493,8 +517,8 @@ def _operation(name: str, *effect: Any) -> Awaited[Any]:
 
 
 def _new_ref(process: Any) -> Ref:
-    process.made += 1
-    return Ref(process.pid.path, process.made)
+    process.made = made = process.made + 1
+    return ref_of(process.pid, made)
 
 
 def _machine() -> Any:

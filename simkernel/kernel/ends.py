@@ -55,6 +55,7 @@ def end(m: Machine, p: Process, reason: Any, *, killed: bool) -> None:
     if p.body is not None:
         close(m, p)
     p.reason = reason
+    p.held = False  # or a process killed in the middle of a slow step could never say that it ended
     del m.processes[p.pid]
     alone = not p.links and not p.watchers
     m.deaths.append(

@@ -8,6 +8,7 @@ deadlines are held relative to now; every collection has its length.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 from simkernel.kernel import codes
@@ -17,10 +18,16 @@ from simkernel.kernel.tables import Table
 from simkernel.terms import Pid, Ref, Renaming, canonical
 
 
-def fingerprint(m: Machine) -> bytes:
-    """Give 16 bytes that tell this situation from every other one."""
+def fingerprint(m: Machine, marked: Iterable[Pid | Ref] = ()) -> bytes:
+    """Give 16 bytes that tell this situation from every other one.
+
+    Situations that differ in who is `marked` differ, too; of names that nobody can reach it is not
+    told whether they are.
+    """
     walk = _Walk(m)
     walk.all()
+    known = walk.rename.numbers
+    walk.out.append(b"marked %r" % sorted(known[name] for name in marked if name in known))
     return hashlib.blake2b(b"".join(walk.out), digest_size=16).digest()
 
 
@@ -126,7 +133,7 @@ class _Walk:
         held = [name for name in instants if hasattr(name, "point")]
         ordered = [timer for _, timer in timers] + own
         self.out.append(repr(m.clock.key(ordered, held)).encode())  # type: ignore[arg-type]
-        self._term(("root", m.reached_horizon))
+        self._term(("root", m.reached_horizon, m.faults.left if m.faults is not None else 0))
 
     def _loose(self, timer: Timer) -> bytes:
         return canonical((timer.dest, timer.message, timer.every), self._peek)

@@ -16,13 +16,26 @@ from simkernel.kernel import codes
 from simkernel.kernel.awaited import context
 from simkernel.kernel.channels import Channel, arrive, catch_up, kept_back, travel
 from simkernel.kernel.clock import Clock, ConcreteClock
+from simkernel.kernel.ear import Ear
 from simkernel.kernel.ends import Death, close
+from simkernel.kernel.faults import KINDS as FAULTS
+from simkernel.kernel.faults import Faults
 from simkernel.kernel.information import reads_queue
 from simkernel.kernel.mailbox import ANSWERED, refuse
 from simkernel.kernel.perform import PERFORM, peeks
 from simkernel.kernel.process import AT_REST, BUSY, DEAD, EXITING, NEW, WAITING, Process, Timer
 from simkernel.kernel.signals import HANDLERS
-from simkernel.kernel.steps import FOREVER, answer, leave, resume, start, take, time_out, wait
+from simkernel.kernel.steps import (
+    FOREVER,
+    answer,
+    enter,
+    leave,
+    resume,
+    start,
+    take,
+    time_out,
+    wait,
+)
 from simkernel.kernel.tables import Tables
 from simkernel.terms import Frozen, Pid, Ref, freeze, thaw
 
@@ -71,6 +84,8 @@ class Machine:
         self.settle = settle
         self.horizon_us = horizon_us
         self.tape = tape
+        self.ear: Ear | None = None
+        self.faults: Faults | None = None
         self.listening = tape is not None
         self.checking = False
         self.processes: dict[Pid, Process] = {}
@@ -95,6 +110,11 @@ class Machine:
         self.delayed = self.cluster and getattr(self.clock, "latency_us", (0, 0)) != (0, 0)
         self.root = self.create(ROOT, (freeze(main), freeze(args, "arguments")), ())
 
+    def listens(self, ear: Ear) -> None:
+        """Let `ear` hear of this run."""
+        self.ear = ear
+        self.listening = True
+
     # --- What may happen -------------------------------------------------------------------------
 
     def enabled(self) -> list[Transition]:
@@ -115,13 +135,18 @@ class Machine:
         # A receive that would time out at once waits behind everything else, so that a process
         # that polls does not starve the others in the default schedule.
         result.sort(key=_is_timeout)
-        return result + later
+        options = result + later
+        if self.faults is not None and options:
+            options += [Transition(*fault) for fault in self.faults.options(self)]
+        return options
 
     def allows(self, transition: Transition) -> bool:
         """Tell whether a transition is enabled, without listing all of them."""
         kind, who, _ = transition
         if not self.active and not self.advance():
             return False
+        if kind in FAULTS:
+            return self.faults is not None and (kind, who) in self.faults.options(self)
         if kind == "arrive":
             channel = self.channels.get(who)
             return channel is not None and channel.slot >= 0
@@ -186,10 +211,8 @@ class Machine:
 
     def _at_work(self) -> bool:
         """Tell whether a step, some work or a signal under way is only a matter of time."""
-        return any(channel.signals for channel in self.channels.values()) or any(
-            p.held or (p.timer is not None and p.timer.kind == "done")
-            for p in self.processes.values()
-        )
+        under_way = any(channel.signals for channel in self.channels.values())
+        return under_way or self.clock.works()
 
     def advance(self) -> bool:
         if self.clock.symbolic or (self._over() and not self._at_work()):
@@ -220,6 +243,9 @@ class Machine:
         self.clock.passes()
         if kind == "arrive":
             arrive(self, self.channels[who])
+            return
+        if self.faults is not None and kind in FAULTS:
+            self.faults.happen(self, kind, who)
             return
         p = self.processes.get(who) or self.dying[who]
         p.cache = None
@@ -283,7 +309,12 @@ class Machine:
             return
         if self.channels and signal[0] != codes.S_ANSWER:
             catch_up(self, sender)
-        self.into(dest, signal)
+        target = self.processes.get(dest)
+        if target is None or target.arrived is None or target.slot < 0:
+            self.into(dest, signal)
+        else:  # inlined from into()
+            target.arrived.append(signal)
+            target.cache = None
 
     def into(self, dest: Pid, signal: tuple[Any, ...]) -> None:
         """Put a signal into the queue of arrivals, or answer it if there is nobody."""
@@ -331,10 +362,11 @@ class Machine:
         if timer.slot >= 0:
             self.deactivate(timer)
         if timer.kind == "fire":
-            self.timers.pop(timer.ref, None)
-            target = self.processes.get(timer.dest) if type(timer.dest) is Pid else None
+            ref, dest = timer.ref, timer.dest
+            self.timers.pop(ref, None)
+            target = self.processes.get(dest) if type(dest) is Pid else None
             if target is not None and target.timers:
-                target.timers.pop(timer.ref, None)
+                target.timers.pop(ref, None)
                 target.cache = None
         elif timer.process is not None:
             timer.process.timer = None
@@ -373,17 +405,19 @@ class Machine:
 
     def _fire(self, timer: Timer) -> None:
         self.disarm(timer)
-        dest = timer.dest
+        dest, ref = timer.dest, timer.ref
         if type(dest) is not Pid:
             dest = self.names.get(dest)
-        if self.tape:
-            self.tape(("fire", timer.ref, dest, timer.message))
+        if self.tape is not None:
+            self.tape(("fire", ref, dest, timer.message))
         if dest is None:
             return
         # A timer service counts as a sender of its own (rule 1.8); its signal is not delayed.
-        self.into(dest, (codes.S_MESSAGE, timer.ref, 0, timer.message, None, dest))
+        self.into(dest, (codes.S_MESSAGE, ref, 0, timer.message, None, dest))
+        if timer.every is None:
+            return
         target = self.processes.get(dest)
-        if timer.every is not None and target is not None:
+        if target is not None:
             self.timers[timer.ref] = timer
             if type(timer.dest) is Pid:  # one for a name does not end with who holds it now
                 if target.timers is None:
@@ -462,7 +496,7 @@ class Machine:
     def burst_effects(self, p: Process, random: Callable[[], float]) -> None:
         """Let the effects of a process leave in a row."""
         count = 0
-        quiet = self.tape is None and not self.slow
+        tape, slow = self.tape, self.slow
         # Bounded, so that a process that polls by operations lets the others have their turn.
         while (effects := p.effects) is not None and not p.held and count < 1000:
             effect = effects[p.cursor]
@@ -472,19 +506,27 @@ class Machine:
                 self.handle(p)
             elif code == codes.CHOOSE or code == codes.EARLIER:
                 self._burst_choice(p, random)
-            elif quiet and code < codes.FIRST_OPERATION and p.notes is None:
+            elif code < codes.FIRST_OPERATION and p.notes is None and not slow:
                 # Inlined from leave(): benchmarks/bench_machine.py.
                 p.cursor += 1
+                if tape is not None:
+                    tape((codes.EFFECTS[code], p.pid, *effect[1:]))
                 PERFORM[code](self, p, effect)
                 if p.effects is effects and p.cursor == len(effects):
                     wait(self, p)
+            elif code == codes.ENTER and tape is None and not slow:
+                enter(self, p, effect[1])
             else:
                 leave(self, p)
         if self.channels and (channel := kept_back(self, p.pid)) is not None:
             arrive(self, channel)
             count += 1
         self.count += count
-        self.refresh(p)
+        if p.status == WAITING and p.match < 0 and p.arrived is None and not p.expired:
+            if p.slot >= 0:
+                self.deactivate(p)
+        else:
+            self.refresh(p)
 
     def _burst_choice(self, p: Process, random: Callable[[], float]) -> None:
         options: list[Transition] = []

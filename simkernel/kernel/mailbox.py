@@ -31,12 +31,13 @@ def append(m: Machine, p: Process, content: Any) -> None:
 
 def drop_monitor(m: Machine, p: Process, ref: Any) -> bool:
     """Remove a monitor of `p` and tell the other side; False when there was none."""
-    if not p.monitors or ref not in p.monitors:
+    found = p.monitors.pop(ref, None) if p.monitors else None
+    if found is None:
         return False
-    target = p.monitors.pop(ref)[0]
+    target = found[0]
     if p.aliases and p.aliases.get(ref) in ("demonitor", "reply_demonitor"):
         del p.aliases[ref]
-    if target is not None and target != p.pid:
+    if target is not None and target.path != p.pid.path:
         m.deliver(p.pid, target, (codes.S_DEMONITOR, p.pid, ref))
     return True
 

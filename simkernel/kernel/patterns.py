@@ -172,12 +172,20 @@ def takes(patterns: tuple[Any, ...], message: Any) -> bool:
     if not patterns:
         return True
     message = thaw(message)
-    return any(_bind(pattern, message, {}) for pattern in patterns)
+    for pattern in patterns:  # noqa: SIM110 (a generator costs as much as the match)
+        if _bind(pattern, message, {}):
+            return True
+    return False
 
 
 def taken(patterns: tuple[Any, ...], message: Any) -> Any:
     """Give what the receive gives for a message that it takes."""
     message = thaw(message)
+    for pattern in patterns:
+        if _captures(pattern):
+            break
+    else:
+        return message
     for clause, pattern in enumerate(patterns):
         found: dict[str, Any] = {}
         if _bind(pattern, message, found):
@@ -187,20 +195,25 @@ def taken(patterns: tuple[Any, ...], message: Any) -> Any:
 
 def _captures(pattern: Any) -> bool:
     kind = type(pattern)
+    if kind not in _CAPTURING:
+        return False
     if kind is let:
         return True
     if kind is when:
         return _captures(pattern.pattern)
     if kind is tuple or kind is list:
         return any(_captures(part) for part in pattern)
-    if kind is dict:
-        return any(_captures(part) for part in pattern.values())
-    return False
+    return any(_captures(part) for part in pattern.values())
+
+
+_CAPTURING = frozenset({let, when, tuple, list, dict})
 
 
 def _bind(pattern: Any, value: Any, found: dict[str, Any]) -> bool:
     if pattern is ANY:
         return True
+    if isinstance(pattern, Pattern):
+        return pattern.bind(value, found)
     kind = type(pattern)
     if kind is tuple or kind is list:
         if type(value) is not kind or len(value) != len(pattern):
@@ -211,8 +224,6 @@ def _bind(pattern: Any, value: Any, found: dict[str, Any]) -> bool:
     if isinstance(pattern, type):
         # bool is an int to Python and not to anybody else.
         return isinstance(value, pattern) and (type(value) is not bool or pattern is bool)
-    if isinstance(pattern, Pattern):
-        return pattern.bind(value, found)
     if kind is dict:
         return _bind_map(pattern, value, found)
     if is_dataclass(pattern):

@@ -12,7 +12,7 @@ from simkernel.kernel import codes, tables
 from simkernel.kernel.channels import catch_up, travel
 from simkernel.kernel.information import information
 from simkernel.kernel.mailbox import drop_monitor
-from simkernel.kernel.process import Process, Timer
+from simkernel.kernel.process import NO_REF, Process, Timer
 from simkernel.terms import ArgumentError, ErlangError, Pid, Ref, freeze, thaw
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ WAITS = Waits()
 def send(m: Machine, p: Process, e: Effect) -> None:
     """Send to a pid, or to the owner of an alias; the effect is the signal."""
     dest = e[5]
-    m.deliver(p.pid, dest if e[4] is None else Pid(dest.owner), e)
+    m.deliver(p.pid, dest if e[4] is None else dest.home, e)
 
 
 def exit(m: Machine, p: Process, e: Effect) -> None:
@@ -49,7 +49,7 @@ def monitor(m: Machine, p: Process, e: Effect) -> None:
     pid, shown = target, target
     if type(target) is str:
         pid, shown = m.names.get(target), (target, NODE)
-    if pid == p.pid:
+    if pid is not None and pid.path == p.pid.path:
         return  # never fires, and its alias is not active either, as on the VM
     if alias is not None:
         _aliases(p)[ref] = alias
@@ -86,7 +86,7 @@ def _keeps_back(p: Process) -> bool:
 def unlink(m: Machine, p: Process, e: Effect) -> None:
     """Remove a link at once on this side, by signal on the other."""
     if p.links and e[1] in p.links:
-        del p.links[e[1]]
+        del p.own_links()[e[1]]
         m.deliver(p.pid, e[1], (codes.S_UNLINK, p.pid))
 
 
@@ -111,14 +111,14 @@ def spawn(m: Machine, p: Process, e: Effect) -> None:
     """Create a process, with its link or its monitor from the first moment."""
     _, pid, origin, linked, ref = e
     head = p.name or p.pid
-    if p.lineage is None or p.lineage[0] != head:
+    if p.lineage is None or (p.lineage[0] is not head and p.lineage[0] != head):
         p.lineage = (head, *p.ancestors)
     child = m.create(pid, origin, p.lineage)
     if linked:
-        child.links = {p.pid: None}
-        if p.links is None:
-            p.links = {}
-        p.links[pid] = None
+        if p.kin is None:
+            p.kin = (p.pid,)
+        child.links = p.kin
+        p.own_links()[pid] = None
     if ref is not None:
         child.watchers = {ref: (p.pid, pid)}
         if p.monitors is None:
@@ -141,7 +141,7 @@ def timer(m: Machine, p: Process, e: Effect) -> None:
         target.timers[ref] = timer
         target.cache = None
     m.timers[ref] = timer
-    m.arm(timer, ms * 1000, ms * 1000, since)
+    m.clock.arm(timer, ms * 1000, ms * 1000, since)
 
 
 def alias(m: Machine, p: Process, e: Effect) -> None:
@@ -186,10 +186,9 @@ def link(m: Machine, p: Process, e: Effect) -> Any:
         return True
     if pid not in m.processes and not p.trap_exit:
         raise ErlangError("noproc")
-    if p.links is None:
-        p.links = {}
-    linked = pid in p.links
-    p.links[pid] = None
+    links = p.own_links()
+    linked = pid in links
+    links[pid] = None
     if pid in m.processes:
         if not linked:
             m.deliver(p.pid, pid, (codes.S_LINK, p.pid))
@@ -311,7 +310,7 @@ def read(m: Machine, p: Process, e: Effect) -> Any:
 
 def work(m: Machine, p: Process, e: Effect) -> Any:
     """Be busy until a timer of one's own says that it is done."""
-    timer = Timer(Ref(p.pid.path, 0), "done", None, None, p)
+    timer = Timer(NO_REF, "done", None, None, p)
     p.timer = timer
     m.arm(timer, e[1], e[2], False)
     return WAITS

@@ -26,6 +26,10 @@ class Body(Protocol):
     def close(self) -> None: ...
 
 
+# What the clock has to bring about for one process has no reference of its own.
+NO_REF = Ref((), 0)
+
+
 class Timer:
     """Something that the clock has to bring about: a message, a timeout, the end of work."""
 
@@ -47,7 +51,6 @@ class Process:
     """The record of one process. Containers are made on first use: most processes need few."""
 
     __slots__ = (
-        "__weakref__",
         "aliases",
         "ancestors",
         "arrived",
@@ -62,6 +65,7 @@ class Process:
         "flags",
         "held",
         "inputs",
+        "kin",
         "lineage",
         "links",
         "made",
@@ -106,7 +110,9 @@ class Process:
         self.created = 0  # children so far: names the next one
         self.made = 0  # references so far
         self.sent = 0
-        self.links: dict[Pid, None] | None = None
+        # A dict of its own or, until it changes, a tuple that may be shared: a dict has 224 bytes.
+        self.links: dict[Pid, None] | tuple[Pid, ...] | None = None
+        self.kin: tuple[Pid] | None = None  # the links of a child, shared by all of them
         self.monitors: dict[Ref, tuple[Pid | None, Any]] | None = None
         self.watchers: dict[Ref, tuple[Pid, Any]] | None = None
         self.aliases: dict[Ref, str] | None = None
@@ -123,6 +129,13 @@ class Process:
         # What a snapshot and a fingerprint say of this process: [kept, key], None once it changes.
         self.cache: Any = None
         self.inputs: tuple[Any, ...] | None = None  # (earlier, tag, value)
+
+    def own_links(self) -> dict[Pid, None]:
+        """Give the links as a dict that may be changed."""
+        links = self.links
+        if type(links) is not dict:
+            links = self.links = dict.fromkeys(links or ())
+        return links
 
     def __repr__(self) -> str:
         return f"<Process {self.pid} {LIFE[self.status]}>"

@@ -20,17 +20,21 @@ Signal = tuple[Any, ...]
 
 def message(m: Machine, p: Process, signal: Signal) -> None:
     """Append a message to the mailbox, unless its alias is inactive (rules 1.2, 7.1-7.5)."""
-    alias = signal[4]
-    if alias is not None:
-        mode = p.aliases.get(alias) if p.aliases else None
-        if mode is None:
-            return
-        if mode in ("reply", "reply_demonitor"):
-            assert p.aliases is not None
-            del p.aliases[alias]
-            if mode == "reply_demonitor":
-                drop_monitor(m, p, alias)
-    append(m, p, signal[3])
+    if signal[4] is None or admits(m, p, signal[4]):
+        append(m, p, signal[3])
+
+
+def admits(m: Machine, p: Process, alias: Any) -> bool:
+    """Tell whether an alias is active; one for a single answer has had it now."""
+    mode = p.aliases.get(alias) if p.aliases else None
+    if mode is None:
+        return False
+    if mode == "reply" or mode == "reply_demonitor":
+        assert p.aliases is not None
+        del p.aliases[alias]
+        if mode == "reply_demonitor":
+            drop_monitor(m, p, alias)
+    return True
 
 
 def exit_signal(m: Machine, p: Process, signal: Signal) -> None:
@@ -40,7 +44,7 @@ def exit_signal(m: Machine, p: Process, signal: Signal) -> None:
         # A link that has gone in the meantime takes its exit signal along (rule 5.7).
         if not p.links or sender not in p.links:
             return
-        del p.links[sender]
+        del p.own_links()[sender]
     outcome, reason = exit_outcome(
         reason, linked=linked, to_itself=sender == p.pid, trapping=p.trap_exit
     )
@@ -52,15 +56,13 @@ def exit_signal(m: Machine, p: Process, signal: Signal) -> None:
 
 def link(m: Machine, p: Process, signal: Signal) -> None:
     """Complete a link on this side."""
-    if p.links is None:
-        p.links = {}
-    p.links[signal[1]] = None
+    p.own_links()[signal[1]] = None
 
 
 def unlink(m: Machine, p: Process, signal: Signal) -> None:
     """Remove a link on this side."""
     if p.links:
-        p.links.pop(signal[1], None)
+        p.own_links().pop(signal[1], None)
 
 
 def monitor(m: Machine, p: Process, signal: Signal) -> None:

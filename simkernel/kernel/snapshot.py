@@ -26,7 +26,7 @@ VALUES = (
     "made", "match", "name", "origin", "pace", "reason", "sent", "status", "timer",
     "trap_exit", "want",
 )  # fmt: skip
-DICTS = ("aliases", "dictionary", "flags", "links", "monitors", "timers", "watchers")
+DICTS = ("aliases", "dictionary", "flags", "monitors", "timers", "watchers")
 
 
 class Stale:
@@ -51,6 +51,11 @@ class Stale:
         """Nothing runs."""
 
 
+def body_of(m: Machine, p: Process) -> Any:
+    """Give the body of a process, for who looks at it from outside: rebuilt if it is stale."""
+    return rebuild(m, p, p.body.inputs) if type(p.body) is Stale else p.body
+
+
 def snapshot(m: Machine) -> Any:
     """Keep the state of `m`, which was made with `snapshots=True`."""
     if not m.snapshots:
@@ -68,7 +73,7 @@ def snapshot(m: Machine) -> Any:
         dict(m.timers),
         [(c, tuple(c.signals), c.due, c.timer) for c in m.channels.values()],
         list(m.active),
-        (len(m.logged), len(m.deaths), m.count, m.returned),
+        (len(m.logged), len(m.deaths), m.count, m.returned, m.faults and m.faults.left),
         m.clock.save(),
     )
 
@@ -108,7 +113,9 @@ def restore(m: Machine, saved: Any) -> None:
     m.active = list(active)
     for slot, item in enumerate(m.active):
         item.slot = slot
-    logged, deaths, m.count, m.returned = marks
+    logged, deaths, m.count, m.returned, faults_left = marks
+    if m.faults is not None:
+        m.faults.left = faults_left
     del m.logged[logged:]
     del m.deaths[deaths:]
 
@@ -141,6 +148,7 @@ def _keep(p: Process) -> Any:
     return (
         [getattr(p, name) for name in VALUES],
         [None if (d := getattr(p, name)) is None else dict(d) for name in DICTS],
+        None if p.links is None else tuple(p.links),
         None if p.arrived is None else tuple(p.arrived),
         None if p.mailbox is None else tuple(p.mailbox),
         None if p.notes is None else list(p.notes),
@@ -149,7 +157,7 @@ def _keep(p: Process) -> Any:
 
 
 def _put_back(m: Machine, p: Process, kept: Any) -> None:
-    values, dicts, arrived, mailbox, notes, body = kept
+    values, dicts, p.links, arrived, mailbox, notes, body = kept
     unchanged = p.body is body and p.inputs is values[7] and p.base is values[1]
     if not unchanged:
         _drop(m, p)

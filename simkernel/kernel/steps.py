@@ -6,6 +6,7 @@ its own; an operation, the entry to a wait or the end of the process is the last
 
 from __future__ import annotations
 
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from simkernel.errors import SimkernelError, StepTooLong, UsageError
@@ -15,8 +16,8 @@ from simkernel.kernel.effects import Again
 from simkernel.kernel.ends import close, end, tell
 from simkernel.kernel.patterns import TIMEOUT, taken, takes
 from simkernel.kernel.perform import PERFORM, WAITS
-from simkernel.kernel.process import BUSY, WAITING, Process, Timer
-from simkernel.terms import ErlangError, Ref, freeze, reason_of, stack_of, thaw
+from simkernel.kernel.process import BUSY, NO_REF, WAITING, Process, Timer
+from simkernel.terms import ErlangError, Frozen, freeze, reason_of, stack_of, thaw
 
 if TYPE_CHECKING:
     from simkernel.kernel.machine import Machine
@@ -49,6 +50,8 @@ def take(m: Machine, p: Process) -> None:
         m.spare.append(mailbox)
     if m.tape:
         m.tape(("take", p.pid, message))
+    if m.ear is not None:
+        m.ear.taken(m, p, message)
     p.match = -1
     if p.timer is not None:
         m.disarm(p.timer)
@@ -63,6 +66,8 @@ def time_out(m: Machine, p: Process) -> None:
     """Let the receive give TIMEOUT."""
     if m.tape:
         m.tape(("timeout", p.pid))
+    if m.ear is not None:
+        m.ear.timed_out(m, p)
     p.expired = False
     if p.inputs is not None:
         p.inputs = (p.inputs, "timeout", None)
@@ -151,10 +156,15 @@ def begin(m: Machine, p: Process) -> Any:
     """Make the body and run it to its first wait."""
     function, args = p.origin
     try:
-        body = thaw(function)(*thaw(args))
+        if type(function) is Frozen or type(args) is Frozen:
+            function, args = thaw(function), thaw(args)
+        body = function(*args)
     except StopIteration as error:
         # Of a plain function it is an error like any other; of a coroutine it is the end.
         raise RuntimeError("StopIteration") from error
+    if type(body) is CoroutineType:
+        p.body = body
+        return body.send(None)
     if type(body) is Again:
         raise StopIteration(body)  # a plain function goes on as a coroutine does: see `stopped`
     if not hasattr(body, "send"):
@@ -199,7 +209,7 @@ def settle(m: Machine, p: Process, want: Any, outbox: list[Any]) -> None:
     kind = type(want)
     if kind is tuple:
         outbox.append(want)
-    elif isinstance(want, Receive):
+    elif kind is Receive or kind is Rest or isinstance(want, Receive):
         p.want = want
         if kind is Rest and p.inputs is not None:
             rebase(m, p, p.origin, freeze(p.body.save(), "state"))
@@ -236,7 +246,7 @@ def hold(m: Machine, p: Process) -> None:
         p.pace = total // len(p.effects)
     if p.pace:
         p.held = True
-        p.timer = Timer(Ref(p.pid.path, 0), "hold", None, None, p)
+        p.timer = Timer(NO_REF, "hold", None, None, p)
         m.arm(p.timer, p.pace, p.pace, False)
 
 
@@ -254,6 +264,13 @@ def wait(m: Machine, p: Process) -> None:
         if takes(want, message):
             p.match = at
             return
+
+
+def enter(m: Machine, p: Process, ms: int) -> None:
+    """Enter a receive with a time limit."""
+    timer = p.timer = Timer(NO_REF, "expire", None, None, p)
+    wait(m, p)
+    m.clock.arm(timer, ms * 1000, ms * 1000, False)
 
 
 def publish(m: Machine, p: Process) -> None:
@@ -304,9 +321,7 @@ def last(m: Machine, p: Process, code: int, effect: tuple[Any, ...]) -> None:
     if code == codes.END:
         end(m, p, effect[1], killed=False)
     elif code == codes.ENTER:
-        p.timer = Timer(Ref(p.pid.path, 0), "expire", None, None, p)
-        wait(m, p)
-        m.arm(p.timer, effect[1] * 1000, effect[1] * 1000, False)
+        enter(m, p, effect[1])
     elif code == codes.HIBERNATE:
         close(m, p)
         p.want = Hibernated(effect[1])

@@ -122,6 +122,10 @@ class SymbolicClock:
         row[NOW] = 0
         bounds[NOW] = row
 
+    def works(self) -> bool:
+        """Steps and work end by transitions of their own."""
+        return False
+
     def advance(self) -> bool:
         """Nothing to jump to: what may come is among the enabled."""
         return False

@@ -29,6 +29,7 @@ from simkernel.kernel.effects import (
     forget,
     monitor,
     note,
+    post,
     receive,
     register,
     self_,
@@ -415,13 +416,15 @@ class Call(Awaited[Any]):
 
     def __await__(self) -> Generator[Any, Any, Any]:
         context.unawaited = None
-        me = self_()
+        process = context.process
+        assert process is not None
+        me = process.pid
         pid = self.server
         if type(pid) is not Pid:
             pid = yield from located(pid).__await__()
         if pid is None:
             self.fail("noproc")
-        if pid == me:
+        if pid.path == me.path:
             self.fail("calling_self")
         timeout = self.timeout
         machine = context.machine
@@ -434,7 +437,7 @@ class Call(Awaited[Any]):
             tag: Any = ("monitor", ref)
         else:
             ref = tag = monitor(pid, alias="demonitor")
-        send(pid, (self.label, (me, tag), self.request))
+        post(pid, (self.label, (me, tag), self.request), self.request)
         wanted = Receive((Answered(tag, ref),), timeout, why=("call", pid, self.request))
         message = yield wanted
         if message is TIMEOUT:
@@ -511,9 +514,17 @@ async def _cast_via(server: Any, message: Any) -> str:
 
 def reply(caller: Caller, answer: Any) -> Awaited[str]:
     """Answer a call, from any process (rule 15.59)."""
-    pid, tag = caller
-    send(tag if type(tag) is Ref else pid, (tag, answer))
+    answered(caller, answer)
     return given_ok()
+
+
+def answered(caller: Caller, answer: Any) -> None:
+    """Answer a call as `reply` does, which gives "ok" too."""
+    pid, tag = caller
+    if type(tag) is Ref:
+        post(tag, (tag, answer), answer)
+    else:
+        send(pid, (tag, answer))
 
 
 # --- Stopping ------------------------------------------------------------------------------------

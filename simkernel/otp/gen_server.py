@@ -28,7 +28,7 @@ from simkernel.otp.results import (
     Stop,
     is_then,
 )
-from simkernel.terms import ErlangError, Exit, Pid, Throw, freeze, reason_of
+from simkernel.terms import ErlangError, Exit, Pid, Throw, freeze, reason_of, show
 
 __all__ = [
     "Continue", "GenServer", "Hibernate", "Ignore", "NoReply", "Ok", "Reply", "Server", "Stop",
@@ -270,12 +270,12 @@ class Server(gen.Behaviour):
             answer, state, then = result
             if then is None:
                 self.state, self.after = state, None
-                gen.reply(caller, answer)
+                gen.answered(caller, answer)
                 return AT_REST
         elif kind is NoReply and result.then is None:
             self.state, self.after = result.state, None
             return AT_REST
-        self.task = self.unusual(callback, result, error, caller)
+        self.task = self.unusual(callback, request, result, error, caller)
         return super().send(None)
 
     async def serve(self, message: Any) -> Rest:
@@ -324,7 +324,10 @@ class Server(gen.Behaviour):
         state = self.state
         machine = context.machine
         if machine is not None and machine.listening:
-            note("callback", module=self.module.cls, callback=callback.__name__, argument=args[0])
+            note(
+                "callback", module=self.module.cls, callback=callback.__name__, argument=args[0],
+                state=state,
+            )  # fmt: skip
         checking = machine is not None and machine.checking and not self.changes_in_place
         before = freeze(state, "state") if checking else None
         try:
@@ -337,7 +340,7 @@ class Server(gen.Behaviour):
             await self.failed(error)
         if checking and not in_place.is_unchanged(state, before):
             in_place.report(callback, before, state)
-        return await self.decide(callback, result, caller)
+        return await self.decide(callback, args[0], result, caller)
 
     async def failed(self, error: BaseException) -> NoReturn:
         """End because a callback raised; `terminate` is a step of its own (rule 15.68)."""
@@ -346,7 +349,7 @@ class Server(gen.Behaviour):
             await gen.next_step()
         await self.end(reason)
 
-    async def decide(self, callback: Any, result: Any, caller: Any) -> Any:
+    async def decide(self, callback: Any, asked: Any, result: Any, caller: Any) -> Any:
         """Do what a result says; gives what is to follow the new state (rules 15.16 to 15.23)."""
         match result:
             case Reply(answer, state, then) if caller is not None and is_then(then):
@@ -359,7 +362,7 @@ class Server(gen.Behaviour):
                 self.state = state
                 await self.end(reason, caller, answer)
             case _ if type(result) is not tuple:
-                await self.end(illegal(callback, result))
+                await self.end(illegal(callback, result, asked, self.state))
             case ("reply", answer, state) if caller is not None:
                 gen.reply(caller, answer)
                 then = None
@@ -376,11 +379,13 @@ class Server(gen.Behaviour):
                 self.state = state
                 await self.end(reason, caller, answer)
             case _:
-                await self.end(illegal(callback, result))
+                await self.end(illegal(callback, result, asked, self.state))
         self.state = state
         return then
 
-    async def unusual(self, callback: Any, result: Any, error: Any, caller: Any) -> Rest:
+    async def unusual(
+        self, callback: Any, asked: Any, result: Any, error: Any, caller: Any
+    ) -> Rest:
         """Go on where `send` found that its short way does not do."""
         try:
             if error is not None:
@@ -391,7 +396,7 @@ class Server(gen.Behaviour):
             result = thrown.value
         except BaseException as failure:
             await self.failed(failure)
-        return await self.rest(await self.decide(callback, result, caller))
+        return await self.rest(await self.decide(callback, asked, result, caller))
 
     # --- The end ---------------------------------------------------------------------------------
 
@@ -440,8 +445,11 @@ class Server(gen.Behaviour):
         self.module = module_of(cls)
 
 
-def illegal(callback: Any, result: Any) -> Any:
+def illegal(callback: Any, result: Any, asked: Any = Absent, state: Any = None) -> Any:
     """Give the reason for a result that a callback may not return (rules 15.22, 15.23)."""
     if result is None:
-        return ("function_clause", in_place.place_of(callback))
+        name = callback.__name__
+        said = "" if asked is Absent else f"no clause of {name} for {show(asked)}"
+        said = f"{said} in state {show(state)}" if said else ""
+        return ("function_clause", in_place.place_of(callback, said))
     return ("bad_return_value", result)

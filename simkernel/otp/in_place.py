@@ -49,8 +49,9 @@ def changed(before: Any, after: Any, path: str) -> str:
     return path
 
 
-def place_of(callback: Any) -> Stack:
-    """Give a stack of one frame: the callback itself."""
+def place_of(callback: Any, text: str = "") -> Stack:
+    """Give a stack of one frame: the callback itself; with a text that says what was wrong."""
     code = getattr(callback, "__code__", None)
     line = code.co_firstlineno if code is not None else 0
-    return Stack(((callback.__module__, callback.__qualname__, line),))
+    said = (("", text, 0),) if text else ()
+    return Stack((*said, (callback.__module__, callback.__qualname__, line)))

@@ -26,7 +26,7 @@ from simkernel.otp.statem_actions import (
 )
 from simkernel.otp.statem_results import NONE, Halt, Move, read_result
 from simkernel.otp.statem_timeouts import Timeouts
-from simkernel.terms import ErlangError, Exit, Stack, Throw, equal, freeze, reason_of, thaw
+from simkernel.terms import ErlangError, Exit, Stack, Throw, equal, freeze, reason_of, show, thaw
 
 Event = tuple[Any, Any]
 """Its type, and its content, which is frozen: a postponed event comes again as it came first."""
@@ -248,7 +248,10 @@ class StateMachine(gen.Behaviour):
         if type(ending) is Halt:
             await self.halt(ending, callback)
         elif ending is not None:
-            await self.crash(ending, callback)
+            said = ""
+            if ending == "function_clause":
+                said = f"no clause for {show(type_)}, {show(content)} in state {show(state)}"
+            await self.crash(ending, callback, said)
 
     def collect(self, turn: Turn, result: Any, entering: bool) -> Any:
         """Take a result into the turn; gives a Halt, or what is wrong with it, or None."""
@@ -372,9 +375,9 @@ class StateMachine(gen.Behaviour):
             gen.reply(read.answer, read.state)
         await self.end(halt.reason)
 
-    async def crash(self, reason: Any, callback: Any) -> NoReturn:
+    async def crash(self, reason: Any, callback: Any, said: str = "") -> NoReturn:
         """End for what a callback should not have returned."""
-        await self.end(reason, in_place.place_of(callback))
+        await self.end(reason, in_place.place_of(callback, said))
 
     async def end(self, reason: Any, stack: Stack | None = None) -> NoReturn:
         """Run `terminate`, which is not shown the stack, then exit."""

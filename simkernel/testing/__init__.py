@@ -1,1 +1,1 @@
-"""Placeholder: filled in the commits that follow."""
+"""Ways in from tests: the pytest plugin, and strategies and systems for Hypothesis."""

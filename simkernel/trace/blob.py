@@ -10,11 +10,13 @@ import base64
 import binascii
 import json
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from simkernel.errors import TraceUnreadable, UsageError
 from simkernel.settings import Settings
+from simkernel.terms import show
 
 PREFIX = "sk1."
 TEXT_MAX = 1_000_000
@@ -37,6 +39,11 @@ class Blob:
         packed = zlib.compress(json.dumps(data, separators=(",", ":")).encode(), 9)
         body = base64.urlsafe_b64encode(packed).decode().rstrip("=")
         return f"{PREFIX}{body}.{_sum(body)}"
+
+
+def parameters_text(given: Mapping[str, Any]) -> dict[str, str]:
+    """Give parameters as a trace or blob holds them."""
+    return {name: show(value) for name, value in given.items()}
 
 
 def is_blob(text: str) -> bool:

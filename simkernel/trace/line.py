@@ -7,7 +7,7 @@ which tells different terms apart and needs no type to be read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from json.encoder import encode_basestring_ascii as quoted  # the C function behind json.dumps
 from typing import Any
 
@@ -15,8 +15,10 @@ from simkernel.kernel import codes
 from simkernel.kernel.information import function_name
 from simkernel.kernel.machine import Transition
 from simkernel.terms import Pid, Ref, show
+from simkernel.values import Path, dotted
 
 Event = tuple[Any, ...]
+_MESSAGE = codes.S_MESSAGE
 
 # The fields of each event after its name and process.
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -62,7 +64,10 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "rest": (),
     "end": ("reason", "killed"),
     "side": ("way",),
-    "note": ("kind", "fields"),
+    "crash": (),
+    "drop": ("from",),
+    "duplicate": ("from",),
+    "delay": ("from",),
 }
 
 # The fields of each kind of signal, after its sender.
@@ -84,6 +89,7 @@ OWN_TRANSITIONS = frozenset(
         "choose",
         "earlier",
         "peek",
+        "crash",
     }
 )
 
@@ -96,32 +102,90 @@ def is_transition(event: Event) -> bool:
     return event[0] not in ("note", "side") and not (event[0] == "end" and event[3])
 
 
-def text_of(event: Event, n: int, now_us: int, name: Callable[[Pid], str] = str) -> str:
+def text_of(event: Event, n: int, now_us: int) -> str:
     """Write an event as a line of JSON, without the line break."""
     kind = event[0]
     head = f'{{"n":{n},"t":{now_us},"e":"{kind}",' if is_transition(event) else f'{{"e":"{kind}",'
     if kind == "handle":
-        return f'{head}"p":"{name(event[1])}",{_signal(event[2], name)}}}'
+        return f'{head}"p":"{event[1]}",{_signal(event[2])}}}'
     if kind == "arrive":
         # What the runtime answers for the dead travels on a way of the asker's own.
         via = "" if event[1] == event[3][1] else f',"via":"{event[1]}"'
-        return f'{head}"p":"{name(event[2])}",{_signal(event[3], name)}{via}}}'
+        return f'{head}"p":"{event[2]}",{_signal(event[3])}{via}}}'
     if kind == "fire":
-        dest = "" if event[2] is None else name(event[2])
+        dest = "" if event[2] is None else event[2]
         return f'{head}"p":"{dest}","ref":"{event[1]}","m":{quoted(show(event[3]))}}}'
     if kind == "send":
         _, pid, _, serial, message, alias, dest = event
         via = "" if alias is None else ',"alias":true'
         text = quoted(show(message))
-        return f'{head}"p":"{name(pid)}","to":"{dest}","id":{serial},"m":{text}{via}}}'
+        return f'{head}"p":"{pid}","to":"{dest}","id":{serial},"m":{text}{via}}}'
+    if kind == "note":
+        told = ",".join(f'"{key}":{_value(key, value)}' for key, value in event[3])
+        return f'{head}"p":"{event[1]}","kind":"{event[2]}","fields":{{{told}}}}}'
     fields = "".join(
         f',"{key}":{_value(key, value)}'
         for key, value in zip(FIELDS[kind], event[2:], strict=False)
     )
-    return f'{head}"p":"{name(event[1])}"{fields}}}'
+    return f'{head}"p":"{event[1]}"{fields}}}'
 
 
-def _signal(signal: Event, name: Callable[[Pid], str]) -> str:
+class Names(dict[Path, str]):
+    """The texts of pids by their paths, written once each."""
+
+    def __missing__(self, path: Path) -> str:
+        text = self[path] = f"<{dotted(path)}>"
+        return text
+
+
+class Strings(dict[str, str]):
+    """The texts of messages that are strings, written once each."""
+
+    def __missing__(self, message: str) -> str:
+        text = self[message] = quoted(show(message))
+        return text
+
+
+def texts_of(
+    events: Sequence[Event], times: Sequence[int], n: int, names: Names, strings: Strings
+) -> tuple[list[str], int]:
+    """Write events as `text_of` does, and give the number of the next transition.
+
+    The three events of a message are inlined: benchmarks/bench_footprint.py, twice as fast.
+    """
+    lines: list[str] = []
+    append = lines.append
+    stamped_us, stamp = -1, ""
+    for event, now_us in zip(events, times, strict=True):
+        kind = event[0]
+        if now_us != stamped_us:
+            stamped_us, stamp = now_us, f',"t":{now_us},"e":'
+        if kind == "handle" and event[2][0] == _MESSAGE and type(event[2][1]) is Pid:
+            _, pid, (_, sender, serial, *_) = event
+            append(
+                f'{{"n":{n}{stamp}"handle","p":"{names[pid.path]}",'
+                f'"s":"message","from":"{names[sender.path]}","id":{serial}}}'
+            )
+        elif kind == "take":
+            _, pid, message = event
+            shown = strings[message] if type(message) is str else quoted(show(message))
+            append(f'{{"n":{n}{stamp}"take","p":"{names[pid.path]}","m":{shown}}}')
+        elif kind == "send" and event[5] is None:
+            _, pid, _, serial, message, _, dest = event
+            shown = strings[message] if type(message) is str else quoted(show(message))
+            append(
+                f'{{"n":{n}{stamp}"send","p":"{names[pid.path]}",'
+                f'"to":"{names[dest.path]}","id":{serial},"m":{shown}}}'
+            )
+        else:
+            append(text_of(event, n, now_us))
+            n += is_transition(event)
+            continue
+        n += 1
+    return lines, n
+
+
+def _signal(signal: Event) -> str:
     code = signal[0]
     fields = "".join(
         f',"{key}":{_value(key, value)}'
@@ -129,8 +193,7 @@ def _signal(signal: Event, name: Callable[[Pid], str]) -> str:
         # The message itself stands at its send; here its sender and number are enough.
         if key != "m" or type(signal[1]) is Ref
     )
-    sender = name(signal[1]) if type(signal[1]) is Pid else str(signal[1])
-    return f'"s":"{codes.SIGNALS[code]}","from":"{sender}"{fields}'
+    return f'"s":"{codes.SIGNALS[code]}","from":"{signal[1]}"{fields}'
 
 
 def _value(key: str, value: Any) -> str:
@@ -146,6 +209,8 @@ def _value(key: str, value: Any) -> str:
         return quoted(f"{function_name(function)}{show(args)}")
     if kind is Pid or kind is Ref:
         return f'"{value}"'
+    if isinstance(value, type):
+        return f'"{value.__qualname__}"'
     return quoted(show(value))
 
 
@@ -158,6 +223,8 @@ def transition_of(line: dict[str, Any]) -> Transition:
     if kind == "arrive":
         sender = line.get("via", line["from"])
         return Transition("arrive", (Pid.parse(sender), pid))
+    if kind in ("drop", "duplicate", "delay"):
+        return Transition(kind, (Pid.parse(line["from"]), pid))
     if kind in ("choose", "earlier", "side"):
         return Transition("do" if kind == "side" else kind, pid, line["way"])
     return Transition(kind if kind in OWN_TRANSITIONS else "do", pid)

@@ -9,9 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from simkernel.kernel.clock import Clock, ConcreteClock
 from simkernel.kernel.machine import Machine
-from simkernel.terms import Pid
-from simkernel.trace.line import Event, is_transition, text_of
+from simkernel.trace.line import Event, Names, Strings, texts_of
 
 SCHEMA = "simkernel.trace/1"
 EVENTS_MAX = 5_000_000
@@ -29,51 +29,62 @@ class Recorder:
         self, *, keep: bool = False, file: IO[str] | None = None, events_max: int = EVENTS_MAX
     ):
         self.lines: list[str] | None = [] if keep else None
-        self.count = 0
-        self.transitions = 0
         self.cut = False
         self._file = file
         self._events_max = events_max
-        self._batch: list[str] = []
+        self._written = 0
+        self._transitions = 0
+        self._events: list[Event] = []
+        self._times: list[int] = []
         self._hash = hashlib.blake2b(digest_size=16)
-        self._names: dict[Pid, str] = {}
-        self._machine: Machine | None = None
+        self._names = Names()
+        self._strings = Strings()
+        self._clock: Clock = ConcreteClock()
 
     def attach(self, machine: Machine) -> None:
         """Read the time of this machine."""
-        self._machine = machine
+        self._clock = machine.clock
 
     def __call__(self, event: Event) -> None:
-        machine = self._machine
-        n = self.transitions
-        text = text_of(event, n, 0 if machine is None else machine.clock.now, self._name)
-        if is_transition(event):
-            self.transitions = n + 1
-        self.count += 1
-        self._batch.append(text)
-        if len(self._batch) >= BATCH:
+        # Only kept: all that an event holds is frozen, so that it can be written later, in one go.
+        events = self._events
+        events.append(event)
+        self._times.append(self._clock.now)
+        if len(events) >= BATCH:
             self.flush()
 
-    def _name(self, pid: Pid) -> str:
-        text = self._names.get(pid)
-        if text is None:
-            text = self._names[pid] = str(pid)
-        return text
-
     def flush(self) -> None:
-        """Hash and hand on what has gathered."""
-        batch, self._batch = self._batch, []
-        if not batch:
+        """Write, hash and hand on what has gathered."""
+        events, self._events = self._events, []
+        times, self._times = self._times, []
+        if not events:
             return
+        if len(self._strings) > BATCH:
+            self._strings.clear()
+        batch, self._transitions = texts_of(
+            events, times, self._transitions, self._names, self._strings
+        )
+        self._written += len(batch)
         text = "\n".join(batch) + "\n"
         self._hash.update(text.encode())
         if self.lines is not None:
             self.lines += batch
         if self._file is not None:
-            if self.count > self._events_max:
+            if self._written > self._events_max:
                 self.cut = True
                 return
             self._file.write(text)
+
+    @property
+    def count(self) -> int:
+        """The number of events so far."""
+        return self._written + len(self._events)
+
+    @property
+    def transitions(self) -> int:
+        """The number of transitions so far."""
+        self.flush()
+        return self._transitions
 
     @property
     def hash(self) -> str:

@@ -19,7 +19,7 @@ from simkernel import (
     Ok,
     Reply,
     Supervisor,
-    TaskSupervisor,
+    Task,
     choose,
     exit,
     log,
@@ -110,7 +110,7 @@ class MyApp(Application, app="my_app"):
         children = [
             Repo,
             (Cache, []),
-            (TaskSupervisor, {"name": "MyApp.TaskSupervisor"}),
+            (Task.Supervisor, {"name": "MyApp.TaskSupervisor"}),
             Endpoint,
         ]
         strategy = await Application.get_env("my_app", "strategy", "one_for_one")

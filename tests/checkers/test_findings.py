@@ -25,7 +25,7 @@ from simkernel import (
     spawn_monitor,
     to_ms,
 )
-from simkernel.errors import UnknownStrategy
+from simkernel.errors import UnknownStrategy, UsageError
 from simkernel.kernel.effects import now
 from simkernel.spec import of, spec
 
@@ -182,8 +182,20 @@ def test_a_finding_says_what_is_waited_for_and_what_lies_in_the_mailbox():
 
 
 def test_an_expected_finding_is_none():
-    assert kinds(spec(expect=("crash",))(a_crash_nobody_notices)) == []
-    del a_crash_nobody_notices.__spec__
+    @spec(expect=("crash",))
+    async def expected() -> None:
+        await a_crash_nobody_notices()
+
+    assert kinds(expected) == []
+
+
+def test_a_kind_that_there_is_not_cannot_be_expected():
+    @spec(expect=("crush",))
+    async def misspelt() -> None:
+        pass
+
+    with pytest.raises(UsageError, match="there is no finding 'crush'"):
+        kinds(misspelt)
 
 
 async def spins() -> None:
@@ -256,7 +268,7 @@ def test_ctrl_c_before_anything_was_found_is_inconclusive():
 
 
 def test_an_unknown_strategy_is_refused_with_the_known_ones():
-    with pytest.raises(UnknownStrategy, match="walk, dfs"):
+    with pytest.raises(UnknownStrategy, match="portfolio, walk, pct, pos, surw, bfs, dfs"):
         verdict(returns_at_once, "magic")
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.meta.house import ROOT
+
 GOOD = """
 from simkernel import log, receive, self_, send, spawn
 
@@ -161,7 +163,8 @@ def test_check_finds_the_crash_shows_it_and_the_printed_command_replays_it(here)
     done = simkernel("check", "crash.py", cwd=here)
     assert done.returncode == 1, done.stderr
     assert "Violated" in done.stdout
-    assert "crash: <root.1> ended with ('badarg', stack[spec.crash.worker:5])" in done.stdout
+    text = "stack[no process is registered as 'main'; spec.crash.worker:5]"
+    assert f"crash: <root.1> ended with ('badarg', {text})" in done.stdout
     assert "looks up" not in done.stdout.splitlines()[0]
     replay = next(line for line in done.stdout.splitlines() if line.strip().startswith("replay"))
     again = simkernel(*replay.split()[2:], cwd=here)
@@ -311,7 +314,7 @@ def test_a_mistake_inside_a_run_is_named_with_place_and_remedy(kind, tmp_path):
         (["run", "good.py", "--latency", "5"], ["latency", "cluster"]),
         (["run", "good.py", "--step", "fast"], ["fast", "0..10"]),
         (["run", "good.py:other"], ["other"]),
-        (["check", "good.py", "--time", "any"], ["dfs"]),
+        (["check", "good.py", "--time", "any"], ["--time", "--strategy"]),
         (["replay", "nope.jsonl"], ["No such file"]),
         (["replay", "sk1.broken.00000000"], ["check sum"]),
         (["trace", "show", "good.py"], ["good.py:1", "JSON"]),
@@ -397,6 +400,17 @@ def test_doctor_finds_a_spec_that_depends_on_hash_order(tmp_path):
     assert done.returncode == 3
     assert "PYTHONHASHSEED" in done.stderr
     assert "iteration over a set" in done.stderr
+
+
+def test_doctor_advises_when_to_use_which(here):
+    spec = str(ROOT / "specs" / "guide" / "when_to_use_which.py")
+    done = simkernel("doctor", spec, "--runs", "20", cwd=here)
+    assert done.returncode == 0
+    assert "GenServer ApprovalServer is a state machine in disguise" in done.stdout
+    assert "call 'submit': taken in 'draft' (40 times), without effect in" in done.stdout
+    assert "GenStateMachine StoreMachine has no need to be a state machine" in done.stdout
+    told = one_object(simkernel("doctor", spec, "--json", "--runs", "20", cwd=here))
+    assert [one["module"] for one in told["advice"]] == ["ApprovalServer", "StoreMachine"]
 
 
 def test_doctor_says_what_is_installed_and_that_a_spec_is_deterministic(here):

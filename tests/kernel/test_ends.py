@@ -142,7 +142,10 @@ def test_an_error_of_the_runtime_is_its_bare_term_with_a_stack() -> None:
 @pytest.mark.rule("3.4")
 def test_a_failed_operation_is_such_an_error() -> None:
     error, stack = ends_with(calls_wrongly)
-    assert (error, [frame[1] for frame in stack]) == ("badarg", ["calls_wrongly"])
+    assert (error, [frame[1] for frame in stack]) == (
+        "badarg",
+        ["no process is registered as 'nobody'", "calls_wrongly"],
+    )
 
 
 @pytest.mark.rule("3.5")

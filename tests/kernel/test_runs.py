@@ -456,3 +456,24 @@ def test_the_default_schedule_is_a_function_of_the_state() -> None:
             m.apply(picks[-1])
         firsts.append(picks)
     assert firsts[0] == firsts[1]
+
+
+async def never_ready() -> None:
+    while True:
+        for n in range(5):
+            log(n)
+        await sleep(1)
+
+
+async def kills_a_slow_one(after_ms: int) -> Any:
+    pid, ref = spawn_monitor(never_ready)
+    await sleep(after_ms)
+    exit(pid, "x")
+    return await receive(("DOWN", ref, "process", pid, str))
+
+
+@pytest.mark.rule("3.8")
+@pytest.mark.parametrize("after_ms", [5, 12, 33, 40])
+def test_a_process_killed_in_the_middle_of_a_slow_step_says_that_it_ended(after_ms: int) -> None:
+    result = simulate(kills_a_slow_one, after_ms, step_ms=20, effects_max=5_000)
+    assert result.returned[4] == "x"

@@ -25,6 +25,7 @@ from simkernel.kernel.effects import (
     sleep,
     spawn,
     spawn_monitor,
+    system_time,
     to_ms,
     work,
 )
@@ -347,6 +348,17 @@ async def in_one_step() -> Any:
 @pytest.mark.rule("9.20")
 def test_within_a_step_the_time_is_one() -> None:
     assert both(in_one_step) == {True}
+
+
+async def both_clocks() -> Any:
+    before, of_system = now(), system_time()
+    await work(5)
+    return before == of_system, now() == system_time(), to_ms(system_time())
+
+
+@pytest.mark.rule("9.21")
+def test_the_system_time_is_that_of_the_monotonic_clock() -> None:
+    assert returned(both_clocks) == (True, True, 5)
 
 
 @pytest.mark.rule("9.13", "9.20")

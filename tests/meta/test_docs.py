@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from tests.meta.house import ROOT, name
-from tests.meta.pages import SECONDS_MAX, agrees, commands, environment, pages, printed_by, script
+from tests.meta.pages import (
+    SECONDS_MAX,
+    SIMKERNEL,
+    agrees,
+    commands,
+    environment,
+    pages,
+    printed_by,
+    script,
+)
 
 PAGES = [pytest.param(page, id=name(page)) for page in pages()]
 _LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)#\s]+)(#[^)\s]*)?\)")
@@ -44,6 +53,22 @@ def test_commands_print_what_the_page_shows(page: Path) -> None:
                 + "\n".join(printed)
                 + "\nRefresh with python -m tests.meta.refresh_docs"
             )
+
+
+def test_the_first_command_of_the_readme_prints_what_it_shows() -> None:
+    shown = commands((ROOT / "README.md").read_text("utf-8"))
+    (demo,) = [command for command in shown if command.line == "make demo"]
+    done = subprocess.run(
+        ["bash", ".ci/demo"],
+        cwd=ROOT,
+        env=environment() | {"SIMKERNEL": str(SIMKERNEL)},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_MAX,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.rstrip().splitlines() == list(demo.output)
 
 
 @pytest.mark.parametrize("page", PAGES)

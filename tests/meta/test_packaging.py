@@ -87,3 +87,10 @@ def test_the_installed_wheel_checks_a_spec_outside_the_tree(dist: Path, tmp_path
     checked = run(scripts / "simkernel", "check", "counter.py", "--runs", "20", cwd=elsewhere)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert checked.stdout.strip()
+
+    (elsewhere / "test_it.py").write_text(
+        "import pytest\n\n@pytest.mark.sim(runs=5)\nasync def test_it():\n    assert True\n",
+        encoding="utf-8",
+    )
+    tested = run(scripts / "python", "-m", "pytest", "-q", "-W", "error", cwd=elsewhere)
+    assert "1 passed" in tested.stdout, tested.stdout + tested.stderr

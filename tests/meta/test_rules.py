@@ -42,6 +42,18 @@ def test_no_test_names_a_rule_that_is_not_there(
     assert {number: tests for number, tests in tested.items() if number not in numbers} == {}
 
 
+def test_every_trap_is_covered_by_rules_that_have_tests(
+    known: list[rule_table.Rule], tested: dict[str, list[str]]
+) -> None:
+    page = rule_table.SEMANTICS.read_text("utf-8").partition("\n## Traps\n")[2]
+    rows = [line.split("|")[1:4] for line in page.splitlines() if line.startswith("| ")][2:]
+    assert [int(number) for number, _, _ in rows] == list(range(1, 24))
+    numbers = {rule.number for rule in known}
+    for _, trap, rules in rows:
+        assert rules.split(), trap
+        assert [rule for rule in rules.split() if rule not in numbers or not tested[rule]] == []
+
+
 def test_the_committed_table_is_fresh(tested: dict[str, list[str]]) -> None:
     fresh = rule_table.table(rule_table.SEMANTICS.read_text("utf-8"), tested)
     assert rule_table.TABLE.read_text("utf-8") == fresh, (

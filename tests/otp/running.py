@@ -37,7 +37,7 @@ def logged(main: Callable[..., Any], *args: Any, **options: Any) -> list[Any]:
 def notes(main: Callable[..., Any], *args: Any) -> list[tuple[str, dict[str, Any]]]:
     """Give the notes of a run, in order: kind and fields."""
     return [
-        (kind, dict(thaw(fields)))
+        (kind, {key: thaw(value) for key, value in fields})
         for what, _, *rest in tape(main, *args)
         if what == "note"
         for kind, fields in [rest]

@@ -317,7 +317,9 @@ def test_a_callback_without_a_fitting_clause_is_a_function_clause() -> None:
 
     error, stack = run(main)
     assert error == "function_clause"
-    assert [function.split(".")[-2:] for _, function, _ in stack] == [["Picky", "handle_cast"]]
+    (_, said, _), (_, function, _) = stack
+    assert said == "no clause of handle_cast for 'unknown' in state 0"
+    assert function.split(".")[-2:] == ["Picky", "handle_cast"]
     assert logged(main) == [("terminate", (error, stack), 0)]
 
 

@@ -241,7 +241,7 @@ def test_when_a_child_fails_to_start_those_before_it_are_stopped_in_reverse() ->
 _START = (Child, "start_link", ("a",))
 
 
-@pytest.mark.rule("16.10")
+@pytest.mark.rule("16.10", "16.54")
 @pytest.mark.parametrize(
     ("specs", "why"),
     [

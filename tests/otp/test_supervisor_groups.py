@@ -185,3 +185,33 @@ def test_a_significant_child_that_is_terminated_by_hand_shuts_nothing_down() -> 
         return await alive(sup)
 
     assert run(main) is True
+
+
+@pytest.mark.rule("16.51")
+def test_a_significant_child_that_is_restarted_shuts_nothing_down() -> None:
+    async def main() -> Any:
+        significant = {"restart": "transient", "significant": True}
+        sup = await supervised(child("a", **significant), auto_shutdown="any_significant")
+        before = await whereis("a")
+        await crash("a")
+        await receive(after=1)
+        return await alive(sup), await whereis("a") not in (None, before)
+
+    assert run(main) == (True, True)
+
+
+@pytest.mark.rule("16.48")
+@pytest.mark.parametrize("strategy", ["one_for_all", "rest_for_one"])
+def test_a_group_restart_counts_once(strategy: str) -> None:
+    async def main() -> Any:
+        process_flag("trap_exit", True)
+        flags = {"strategy": strategy, "max_restarts": 2}
+        sup = await supervised(*(child(name) for name in "abc"), **flags)
+        seen = []
+        for _ in range(3):
+            await crash("a")
+            await receive(("EXIT", sup, ANY), after=1)
+            seen.append(await alive(sup))
+        return seen
+
+    assert run(main) == [True, True, False]

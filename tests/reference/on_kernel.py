@@ -187,11 +187,13 @@ async def process(
 class Body:
     """Perform operations; knows the pids and labels that they are written with."""
 
-    def __init__(self, letter: str, pids: dict[str, Pid], table: Any) -> None:
+    def __init__(
+        self, letter: str, pids: dict[str, Pid], table: Any, refs: dict[str, Ref] | None = None
+    ) -> None:
         self.pids = {**pids, letter: self_()}
         self.table = table
-        self.refs: dict[str, Ref] = {}
-        self.labels: dict[Ref, str] = {}
+        self.refs = refs or {}
+        self.labels = {ref: label for label, ref in self.refs.items()}
         self.seen: list[Any] = []
 
     async def perform(self, op: Op) -> Any:

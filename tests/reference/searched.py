@@ -8,7 +8,7 @@ record="each".
 from typing import Any
 
 from checkers.dfs import Dfs
-from simkernel import Exit, Pid, log, spawn
+from simkernel import Exit, Pid, again, log, spawn
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.symbolic import SymbolicClock
 from simkernel.kernel.tables import Table
@@ -23,15 +23,29 @@ class TooLarge(Exception):
     """The search would take too long for a test."""
 
 
-async def acts(letter: str, ops: tuple[Op, ...], pids: tuple[tuple[str, Pid], ...]) -> None:
-    """Be one process of a program."""
-    body = Body(letter, dict(pids), TABLE)
-    for op in ops:
+async def acts(
+    letter: str,
+    ops: tuple[Op, ...],
+    pids: tuple[tuple[str, Pid], ...],
+    refs: tuple[tuple[str, Ref], ...] = (),
+) -> Any:
+    """Be one process of a program.
+
+    Each turn of a loop is a tail call, so that the process is again as it was before.
+    """
+    body = Body(letter, dict(pids), TABLE, dict(refs))
+    for place, op in enumerate(ops):
         if op[0] == "end":
             raise Exit(op[1])
-        seen = await body.perform(op)
+        if op[0] == "spin":
+            seen = await body.perform(("lookup", *op[1:]))
+            if seen is None:
+                return again(acts, letter, ops[place:], pids, tuple(body.refs.items()))
+        else:
+            seen = await body.perform(op)
         if seen is not SILENT:
             log((letter, seen))
+    return None
 
 
 async def starts(bodies: tuple[tuple[str, tuple[Op, ...]], ...]) -> None:
@@ -41,9 +55,11 @@ async def starts(bodies: tuple[tuple[str, tuple[Op, ...]], ...]) -> None:
         spawn(acts, letter, ops, pids)
 
 
-def machine(program: Program, network: str, **options: Any) -> Machine:
+def machine(
+    program: Program, network: str, *, kind: type[Machine] = Machine, **options: Any
+) -> Machine:
     """Give the machine at the moment at which all processes exist and none has run."""
-    m = Machine(starts, (program.bodies,), network=network, settle=True, **options)
+    m = kind(starts, (program.bodies,), network=network, settle=True, **options)
     if any(op[0] in TABLE_OPS for _, ops in program.bodies for op in ops):
         owner = Pid((1 + program.letters.index(OWNER),))
         kind = {"type": "set", "access": "public", "named": True, "heir": None, "keypos": 1}

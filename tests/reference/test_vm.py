@@ -63,4 +63,6 @@ def test_an_end_with_an_unhandled_kill_is_normal() -> None:
 
 def test_death_signals_are_not_one_event() -> None:
     """P is linked to A, many others and B; a message that A sent on its EXIT reaches B first."""
-    assert ",m,exit}" in vm.script("deaths", ["500", "300"]).replace(" ", "")
+    # Both have to run at once: on a busy machine that may take some rounds.
+    rounds = (vm.script("deaths", ["100", "2000"]).replace(" ", "") for _ in range(20))
+    assert any(",m,exit}" in seen for seen in rounds)

@@ -104,7 +104,8 @@ class Host:
     [
         (Exit(("shutdown", 1)), ("shutdown", 1)),
         (ErlangError(("badkey", "x")), (("badkey", "x"), Stack())),
-        (ArgumentError("no such table"), ("badarg", Stack())),
+        (ArgumentError(), ("badarg", Stack())),
+        (ArgumentError("no such table"), ("badarg", Stack([("", "no such table", 0)]))),
         (Throw(5), (("nocatch", 5), Stack())),
         (ValueError("boom"), (Raised("ValueError", "boom"), Stack())),
         (ValueError(Host()), (Raised("ValueError", f"<{__name__}.Host object at 0x...>"), Stack())),

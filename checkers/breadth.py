@@ -1,0 +1,144 @@
+"""Breadth-first search over the situations of a machine: shortest counterexamples, and lassos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from checkers.graph import Search
+from checkers.judged import Judged
+from checkers.liveness import Lasso, lasso
+from checkers.ltl import Always as Forever
+from checkers.ltl import And, Formula, Next, Not, Now, Or, Predicate, Until
+from checkers.pending import entity
+from checkers.search import Base, Limit, Plan
+from checkers.world import World
+from simkernel.kernel import driver
+from simkernel.kernel.faults import KINDS as FAULTS
+from simkernel.kernel.fingerprints import fingerprint
+from simkernel.kernel.machine import Transition
+from simkernel.settings import Settings
+
+Label = tuple[Transition, bool]
+"""A transition, and whether it is the one of the default schedule."""
+
+
+class Situations:
+    """The situations of one judged run, as a transition system; a node is a snapshot."""
+
+    def __init__(self, run: Judged):
+        self.run = run
+
+    def initial(self) -> list[Any]:
+        """Give the situation before anything has happened."""
+        return [self.run.snapshot()]
+
+    def key(self, node: Any) -> bytes:
+        """Name the situation in which the machine stands: it is always the node's."""
+        return fingerprint(self.run.m, self.run.marks()) + self.run.history()
+
+    def successors(self, node: Any) -> Iterator[tuple[Label, Any]]:
+        """Go every way once."""
+        run = self.run
+        run.restore(node)
+        for at, transition in enumerate(run.enabled()):
+            if at:
+                run.restore(node)
+            run.apply(transition)
+            yield (transition, at == 0), run.snapshot()
+
+
+class Breadth(Base):
+    """Every situation once, the nearest first; then properties of runs without end."""
+
+    name = "bfs"
+    exhaustive = True
+    endless = True
+
+    def __init__(self, plan: Plan):
+        super().__init__(plan)
+        self._path: list[Label] = []
+
+    def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
+        """Visit every situation; yield the ends, and a run for each property that a lasso fails."""
+        plan = self.plan
+        run = plan.judged(plan.any_time(), snapshots=True)
+        asked = _predicates(plan.spec.properties.values())
+        search = Search(Situations(run))
+        self.graph = graph = search.graph
+        values: list[dict[Predicate, bool]] = []
+        deepest = 0
+
+        def cut() -> bool:
+            self.transitions, self.situations = graph.generated - 1, len(graph)
+            self.cut = limit(1.0)
+            if deepest >= plan.effects:
+                self.cut = f"a run is longer than {plan.effects} transitions"
+            return bool(self.cut)
+
+        for state, _ in search.states(cut):
+            deepest = graph.depths[state]
+            world = World(run.m)
+            values.append({predicate: bool(predicate(world)) for predicate in asked})
+            if not run.enabled():
+                self._path = graph.path(state)
+                self.runs += 1
+                yield run, run.ended()
+        self.transitions, self.situations = graph.generated - 1, len(graph)
+        if graph.complete:
+            yield from self._rounds(run, values)
+
+    def _rounds(
+        self, run: Judged, values: list[dict[Predicate, bool]]
+    ) -> Iterator[tuple[Judged, str]]:
+        for name, formula in self.plan.spec.properties.items():
+            if not isinstance(formula, Formula):
+                continue
+            found = lasso(
+                self.graph, formula, lambda state, asked: values[state][asked], actor=_actor,
+                stays=False,
+            )  # fmt: skip
+            if found is not None:
+                yield self._gone_round(name, found), driver.ROUND
+
+    def _gone_round(self, name: str, found: Lasso) -> Judged:
+        self._path = [*found.stem, *found.cycle]
+        again = self.plan.judged(self.plan.any_time(), snapshots=True)
+        for transition, _ in self._path:
+            again.apply(transition)
+        again.round = (name, len(found.stem))
+        return again
+
+    def settings(self) -> Settings:
+        """Replay the run that stands at its end now."""
+        picks = tuple(
+            (step, str(transition))
+            for step, (transition, usual) in enumerate(self._path)
+            if not usual
+        )
+        length = len(self._path)
+        return replace(self.plan.any_time(), picks=picks, effects_max=max(length, 1))
+
+
+def _actor(label: Label) -> Any:
+    """Give whose a transition is; nobody owes a fault."""
+    transition = label[0]
+    return None if transition.kind in FAULTS else entity(transition)
+
+
+def _predicates(properties: Iterable[Any]) -> list[Predicate]:
+    """Give the predicates in formulas, each once."""
+    found: dict[Predicate, None] = {}
+    waiting = [one for one in properties if isinstance(one, Formula)]
+    while waiting:
+        match waiting.pop():
+            case Now(predicate):
+                found[predicate] = None
+            case Not(one) | Next(one) | Forever(one):
+                waiting.append(one)
+            case And(several) | Or(several):
+                waiting += several
+            case Until(meanwhile, goal):
+                waiting += [meanwhile, goal]
+    return list(found)

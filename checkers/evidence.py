@@ -1,0 +1,51 @@
+"""The evidence for a violation: the counterexample run once more, with its trace written down."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from checkers.judged import Both, judged_run
+from checkers.verdict import Counterexample
+from simkernel.errors import InternalError
+from simkernel.kernel import driver
+from simkernel.spec import Spec
+from simkernel.trace.blob import Blob, parameters_text
+from simkernel.trace.writer import Recorder, TraceFile
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a violation is shown and replayed with: the trace file, the blob, and the events."""
+
+    trace: str
+    blob: str
+    events: tuple[dict[str, Any], ...]
+
+
+def gather(where: str, spec: Spec, example: Counterexample, source: str, folder: Path) -> Evidence:
+    """Run a counterexample again and write its trace: what is shown has been replayed.
+
+    `where` is how the spec is loaded again, `source` the hash of its file, `folder` gets the trace.
+    """
+    folder.mkdir(exist_ok=True)
+    texts = parameters_text(example.parameters)
+    settings = example.settings.to_json()
+    header = {"spec": where, "parameters": texts, "settings": settings, "source": source}
+    name = "".join(c if c.isalnum() or c in "-_." else "-" for c in spec.name)
+    file = TraceFile(folder / f"{name}.jsonl", header)
+    keep = Recorder(keep=True)
+    _, ended, again = judged_run(
+        spec, example.parameters, example.settings, tape=Both(file.recorder, keep)
+    )
+    digest = file.recorder.hash
+    file.close(ended)
+    # A run that goes round is cut where the round is over: breadth-first search has seen it close.
+    if example.ended != driver.ROUND and again != list(example.findings):
+        raise InternalError(f"a counterexample of {where} did not come again: {example}")
+    keep.flush()
+    blob = Blob(where, texts, example.settings, source, digest)
+    events = tuple(json.loads(line) for line in keep.lines or ())
+    return Evidence(str(file.path), blob.to_text(), events)

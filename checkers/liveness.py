@@ -1,0 +1,155 @@
+"""Liveness: whether a run can go on for ever, fairly, without ever fulfilling a property.
+
+The state graph is multiplied with the automaton of the property's opposite. A component of it that
+can be gone round for ever is a counterexample if no `until` is put off for ever in it, and if it is
+fair: who could act in all of its situations does act in it (weak fairness, of every process,
+way and timer; none of faults).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from checkers.automaton import Obligations, every, positive, untils
+from checkers.graph import StateGraph
+from checkers.ltl import Formula, Predicate, Until
+
+Place = tuple[int, Obligations]
+Edge = tuple[Place, Any, Place, frozenset[Until]]
+
+
+@dataclass(frozen=True)
+class Lasso:
+    """A run without end: the labels that lead to a situation, and those that lead back to it."""
+
+    stem: tuple[Any, ...]
+    cycle: tuple[Any, ...]
+
+
+def lasso(
+    graph: StateGraph,
+    formula: Formula,
+    values: Callable[[int, Any], bool],
+    *,
+    actor: Callable[[Any], Any] = lambda label: None,
+    stays: bool = True,
+) -> Lasso | None:
+    """Give a fair run of a graph that does not fulfil `formula`, or None if there is none.
+
+    `values` says whether a predicate holds in a state, `actor` whose an edge is; None needs no
+    fairness. With `stays` a state without edges stays as it is for ever; else it is no matter here.
+    """
+    opposite = positive(formula, negate=True)
+    wanted = list(dict.fromkeys(untils(opposite)))
+    edges = _multiplied(graph, opposite, values, stays)
+    if not edges:
+        return None
+    for component in _components(edges):
+        inner = [edge for place in component for edge in edges[place] if edge[2] in component]
+        if inner and _counts(graph, component, inner, wanted, actor):
+            return _round(edges, component, _needed(graph, inner, wanted, actor))
+    return None
+
+
+def _multiplied(
+    graph: StateGraph, opposite: Formula, values: Callable[[int, Any], bool], stays: bool
+) -> dict[Place, list[Edge]]:
+    edges: dict[Place, list[Edge]] = {}
+    starts: list[Place] = [
+        (state, (opposite,)) for state, came in enumerate(graph.came) if not came
+    ]
+    waiting: list[Place] = list(starts)
+    while waiting:
+        place = waiting.pop()
+        if place in edges:
+            continue
+        state, obligations = place
+        leaving = graph.edges[state] or ([(None, state)] if stays else [])
+
+        def holds(asked: Predicate, state: int = state) -> bool:
+            return values(state, asked)
+
+        edges[place] = [
+            (place, label, (to, rest), late)
+            for rest, late in dict.fromkeys(every(obligations, holds))
+            for label, to in leaving
+        ]
+        waiting += [edge[2] for edge in edges[place]]
+    return edges
+
+
+def _components(edges: dict[Place, list[Edge]]) -> Iterator[dict[Place, None]]:
+    import networkx
+
+    graph = networkx.DiGraph()
+    graph.add_nodes_from(edges)
+    graph.add_edges_from((place, edge[2]) for place, leaving in edges.items() for edge in leaving)
+    for component in networkx.strongly_connected_components(graph):
+        # In the order in which they were reached: sets have none that is the same everywhere.
+        yield {place: None for place in edges if place in component}
+
+
+def _counts(
+    graph: StateGraph,
+    component: dict[Place, None],
+    inner: list[Edge],
+    wanted: list[Until],
+    actor: Callable[[Any], Any],
+) -> bool:
+    """Tell whether going round everywhere in a component is a fair run of the opposite."""
+    if any(all(until in late for _, _, _, late in inner) for until in wanted):
+        return False
+    acting = {actor(label) for _, label, _, _ in inner}
+    able = [{actor(label) for label, _ in graph.edges[state]} for state, _ in component]
+    always_able = set.intersection(*able) - {None}
+    return always_able <= acting
+
+
+def _needed(
+    graph: StateGraph, inner: list[Edge], wanted: list[Until], actor: Callable[[Any], Any]
+) -> list[Edge]:
+    """Give edges that a round has to go: all others may be left out, and it still counts."""
+    needed = [next(edge for edge in inner if until not in edge[3]) for until in wanted]
+    able = {
+        edge[0]: dict.fromkeys(actor(label) for label, _ in graph.edges[edge[0][0]])
+        for edge in inner
+    }
+    for who in dict.fromkeys(one for here in able.values() for one in here):
+        if who is not None:
+            acts = [edge for edge in inner if actor(edge[1]) == who]
+            idle = [edge for edge in inner if who not in able[edge[0]]]
+            needed += (idle or acts)[:1]
+    return list(dict.fromkeys(needed)) or inner[:1]
+
+
+def _round(edges: dict[Place, list[Edge]], component: dict[Place, None], by: list[Edge]) -> Lasso:
+    """Give a way into a component, and one round in it over some edges."""
+    starts = [place for place in edges if place in component]
+    first = next(iter(edges))
+    stem = _way(edges, first, by[0][0])
+    inside = {place: [edge for edge in edges[place] if edge[2] in component] for place in starts}
+    cycle: list[Any] = []
+    for at, edge in enumerate(by):
+        goal = by[(at + 1) % len(by)][0]
+        cycle += [edge[1], *_way(inside, edge[2], goal)]
+    return Lasso(tuple(stem), tuple(cycle))
+
+
+def _way(edges: dict[Place, list[Edge]], start: Place, goal: Place) -> list[Any]:
+    came: dict[Place, Edge | None] = {start: None}
+    waiting = [start]
+    for place in waiting:
+        if place == goal:
+            break
+        for edge in edges.get(place, ()):
+            if edge[2] not in came:
+                came[edge[2]] = edge
+                waiting.append(edge[2])
+    labels: list[Any] = []
+    at = goal
+    while (last := came[at]) is not None:
+        labels.append(last[1])
+        at = last[0]
+    return labels[::-1]

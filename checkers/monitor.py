@@ -1,0 +1,177 @@
+"""Watching the properties of a spec along a run: formulas, `sometimes`, and histories of calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from checkers.findings import Finding
+from checkers.linearizable import Linearization, Model, Operation, linearization, sequential_order
+from checkers.ltl import FALSE, TRUE, Formula, Predicate
+from checkers.world import World
+from simkernel.errors import SimkernelError, UsageError
+from simkernel.kernel import driver
+from simkernel.kernel.machine import Machine
+from simkernel.terms import thaw
+
+
+@dataclass(frozen=True)
+class Sometimes:
+    """A predicate that has to hold in some situation of some run."""
+
+    predicate: Predicate
+
+
+@dataclass(frozen=True)
+class Consistent:
+    """The calls to a server have to be answered as by a model, one after the other."""
+
+    model: Model
+    server: Any
+    order: Callable[[Any, Model], Linearization]
+
+
+def sometimes(predicate: Predicate) -> Sometimes:
+    """Give: it holds in some situation of some run. If it never does, the spec shows too little."""
+    return Sometimes(predicate)
+
+
+def linearizable(model: Model, server: Any) -> Consistent:
+    """Give: the calls to `server` (a name) seem to happen one by one, each while it was made."""
+    return Consistent(model, server, linearization)
+
+
+def sequentially_consistent(model: Model, server: Any) -> Consistent:
+    """Give: the calls to `server` (a name) seem to happen one by one, in each client's order."""
+    return Consistent(model, server, sequential_order)
+
+
+class Monitor:
+    """Follows the properties along one run, and can be put back to where it was."""
+
+    def __init__(self, properties: Mapping[str, Any]):
+        self.left: dict[str, Formula] = {}
+        self.goals: dict[str, Predicate] = {}
+        self.consistent: dict[str, Consistent] = {}
+        for name, what in properties.items():
+            if isinstance(what, Formula):
+                self.left[name] = what
+            elif isinstance(what, Sometimes):
+                self.goals[name] = what.predicate
+            elif isinstance(what, Consistent):
+                self.consistent[name] = what
+            else:
+                raise UsageError(
+                    f"property {name!r} is {what!r}",
+                    where="properties=",
+                    hint="Make it with always, never, sometimes, eventually, leads_to, until or "
+                    "linearizable.",
+                )
+        self.reached: set[str] = set()
+        self.failed: tuple[tuple[str, int], ...] = ()
+        # What has been called, of which server; and by whom a call is open, as its place there.
+        self.calls: list[tuple[Any, Operation]] = []
+        self.open: dict[Any, int] = {}
+        self.clock = 0
+        self._machine: Machine | None = None
+        self._numbers: dict[Any, int] = {}
+
+    @property
+    def watching(self) -> bool:
+        """Whether there is anything to look at after each transition."""
+        return bool(self.left or self.goals)
+
+    @property
+    def listening(self) -> bool:
+        """Whether the notes of the run are needed."""
+        return bool(self.consistent)
+
+    def step(self, m: Machine) -> bool:
+        """Look at the situation of `m`; False once a property has failed."""
+        world = World(m)
+        for name, one in self.left.items():
+            if one is not TRUE and one is not FALSE:
+                after = self.left[name] = self._asked(name, one.progress, world)
+                if after == FALSE:
+                    self.failed += ((name, m.count),)
+        for name, predicate in self.goals.items():
+            if name not in self.reached and self._asked(name, predicate, world):
+                self.reached.add(name)
+        return not self.failed
+
+    def attach(self, m: Machine) -> None:
+        """Be the tape of this machine."""
+        self._machine = m
+
+    def __call__(self, event: tuple[Any, ...]) -> None:
+        """Take an event of the machine's tape: which calls begin, and which are answered."""
+        if event[0] != "note" or event[2] not in ("call", "called", "call failed"):
+            return
+        self.clock += 1
+        client, kind, said = event[1], event[2], dict(event[3])
+        if kind == "call":
+            self.open[client] = len(self.calls)
+            operation = Operation(client, thaw(said["request"]), self.clock)
+            self.calls.append((self._name(said["server"]), operation))
+            return
+        place = self.open.pop(client, None)  # a call that failed at once was never one
+        if place is not None and kind == "called":
+            server, one = self.calls[place]
+            heard = replace(one, ended=self.clock, answer=thaw(said["answer"]))
+            self.calls[place] = (server, heard)
+
+    def _name(self, pid: Any) -> Any:
+        p = None if self._machine is None else self._machine.processes.get(pid)
+        return pid if p is None or p.name is None else p.name
+
+    def findings(self, m: Machine, ended: str) -> list[Finding]:
+        """Give what has failed in a run that is over, or that was stopped because it had failed."""
+        found = [
+            Finding("property", name, f"{name}: false after {count} transitions")
+            for name, count in self.failed
+        ]
+        if ended in (driver.QUIET, driver.RETURNED):
+            world = World(m)
+            found += [
+                Finding("property", name, f"{name}: not fulfilled when the run ended")
+                for name, one in self.left.items()
+                if one != FALSE and not self._asked(name, one.forever, world)
+            ]
+        for name, wanted in self.consistent.items():
+            history = [one for to, one in self.calls if to == wanted.server]
+            result = wanted.order(history, wanted.model)
+            if not result.holds:
+                found.append(Finding("property", name, f"{name}: {result.text}"))
+        return found
+
+    # --- For searches ----------------------------------------------------------------------------
+
+    def key(self) -> bytes:
+        """Tell what has been seen so far apart, as far as it matters for what comes."""
+        # The clock of a history goes on in both of two ways to one situation, but not alike.
+        calls = tuple(f"{server} {one} {one.begun} {one.ended}" for server, one in self.calls)
+        seen = (tuple(self.left.values()), calls, self.failed)
+        return b"%d" % self._numbers.setdefault(seen, len(self._numbers))
+
+    def save(self) -> Any:
+        """Give what `load` takes back."""
+        return dict(self.left), self.failed, list(self.calls), dict(self.open), self.clock
+
+    def load(self, saved: Any) -> None:
+        """Go back to where `save` was called. What has been reached stays reached."""
+        left, self.failed, calls, opened, self.clock = saved
+        self.left, self.calls, self.open = dict(left), list(calls), dict(opened)
+
+    @staticmethod
+    def _asked(name: str, question: Callable[[World], Any], world: World) -> Any:
+        try:
+            return question(world)
+        except SimkernelError:
+            raise
+        except Exception as error:
+            raise UsageError(
+                f"property {name!r} raised {type(error).__name__}: {error}",
+                where="properties=",
+                hint="A property has to give an answer in every situation, the first included.",
+            ) from error

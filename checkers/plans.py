@@ -1,0 +1,368 @@
+"""What a run that was explored says about others: which events could have come in another order.
+
+A *plan* is a set of events of a run that is closed under causes, and one event to come after them
+that in the run came later, or not at all, or had another outcome. Every class of runs is reached
+from any explored one through plans (docs/explanation/search.md has the argument).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from checkers.dependency import READ, clash
+from checkers.events import Actor, Event, Identities, Message
+from checkers.recorder import Recorder
+from simkernel.kernel.patterns import takes
+from simkernel.kernel.process import AT_REST
+from simkernel.terms import Pid
+
+
+class Explored:
+    """A run that was explored, as far as plans need it."""
+
+    def __init__(self, recorder: Recorder):
+        self.events: list[Event] = recorder.events
+        self.relaxed = recorder.relaxed
+        self.clocked = recorder.clocked
+        self.touched = recorder.touched
+        self.messages = recorder.messages
+        self.consumed = recorder.consumed
+        self.pending = recorder.pending
+        self.handled = recorder.handled
+        self.worded = recorder.worded
+        self.lost = recorder.lost
+        self.all = (1 << len(self.events)) - 1
+        self.left = self._left(recorder)
+        self._after: dict[int, int] = {}
+        self._places: dict[int, int] | None = None
+        self._of: dict[Actor, list[int]] = {}
+        for place, event in enumerate(self.events):
+            self._of.setdefault(event.actor, []).append(place)
+
+    @staticmethod
+    def _left(recorder: Recorder) -> list[Actor]:
+        """Give the deadlines that did not pass because main had returned."""
+        m = recorder.m
+        if m.root.status != AT_REST or m.settle:
+            return []
+        left: list[Actor] = [("timer", ref) for ref in m.timers]
+        for pid, p in m.processes.items():
+            if p.timer is not None and p.timer.kind == "expire":
+                left.append(("wait", pid) if recorder.clocked else ("body", pid))
+        return left
+
+    def after(self, place: int) -> int:
+        """Give an event with all that happened because of it, or after it."""
+        found = self._after.get(place)
+        if found is None:
+            found = 0
+            for later in range(place, len(self.events)):
+                if self.events[later].past >> place & 1:
+                    found |= 1 << later
+            self._after[place] = found
+        return found
+
+    def last_of(self, keep: int) -> list[int]:
+        """Give the numbers of the events of a set that nothing in it comes after."""
+        found = []
+        while keep:
+            place = keep.bit_length() - 1
+            found.append(self.events[place].number)
+            keep &= ~self.events[place].past
+        return found
+
+    def place_of(self, number: int) -> int:
+        """Give where an event is in this run, or -1."""
+        if self._places is None:
+            self._places = {event.number: place for place, event in enumerate(self.events)}
+        return self._places.get(number, -1)
+
+    def previous(self, actor: Actor, keep: int) -> int:
+        """Give the place of the last event of an actor in a set, or -1."""
+        for place in reversed(self._of.get(actor, ())):
+            if keep >> place & 1:
+                return place
+        return -1
+
+    def unread(self, pid: Pid, before: int) -> list[Message]:
+        """Give the messages for `pid` that none of its events before a place has consumed."""
+        gone = {message.serial for at, message in self.consumed.get(pid, ()) if at < before}
+        return [message for message in self.messages.get(pid, ()) if message.serial not in gone]
+
+
+class Plan:
+    """Events of a run to keep, and who comes next; `want` says which way, if not any."""
+
+    __slots__ = ("actor", "keep", "place", "run", "want")
+
+    def __init__(self, run: Explored, keep: int, actor: Actor, want: Any = None, place: int = -1):
+        self.run = run
+        self.keep = keep
+        self.actor = actor
+        self.want = want  # None, a Transition, a Message to take, or "timeout"
+        self.place = place  # of the receive that takes another message
+
+    def expected(self, identities: Identities) -> Iterator[int]:
+        """Give the events that the plan may end with, of those that are known at all."""
+        run, keep = self.run, self.keep
+        at = run.previous(self.actor, keep)
+        previous = -1 if at < 0 else run.events[at].number
+        for number in identities.next.get((self.actor, previous), ()):
+            if not self._fits(identities.labels[number]):
+                continue
+            past = 0
+            for cause in identities.causes[number]:
+                place = run.place_of(cause)
+                if place < 0 or not keep >> place & 1:
+                    break
+                past |= run.events[place].past
+            else:
+                if not self._disturbed(identities, number, keep & ~past):
+                    yield number
+
+    def _fits(self, label: Any) -> bool:
+        want = self.want
+        if want is None:
+            return True
+        if want == "timeout":
+            return bool(label[0] == "timeout")
+        if type(want) is Message:
+            return bool(label == ("take", self.run.events[want.came].number))
+        return bool(label == (want.kind, want.way))
+
+    def _disturbed(self, identities: Identities, number: int, others: int) -> bool:
+        """Tell whether an event would depend on one of `others`: it is then not the same."""
+        touched = self.run.touched
+        for thing, mode in identities.accesses[number]:
+            for place, other in touched.get(thing, ()):
+                if others >> place & 1 and clash(mode, other):
+                    return True
+        victim = identities.victims.get(number)
+        if victim is None:
+            return False
+        at = self.run.previous(("body", victim), others)
+        return at >= 0
+
+
+def plans(run: Explored) -> Iterator[Plan]:
+    """Give what else can happen, from the end of a run to its beginning."""
+    for place in range(len(run.events) - 1, -1, -1):
+        event = run.events[place]
+        yield from _races(run, place, event)
+        for option in event.options:
+            if option != event.step:
+                keep = run.all & ~run.after(place)
+                keep = _unseen(run, keep, event) if option.kind == "peek" else keep
+                yield Plan(run, keep, event.actor, option)
+        receive = event.receive
+        if receive is not None and run.relaxed(receive.pid):
+            yield from _receives(run, place, event)
+    for place, actor in run.lost:
+        keep = run.all & ~run.after(place)
+        yield Plan(run, _unhindered(run, keep, actor, place), actor)
+    if run.left:
+        yield from _before_the_end(run)
+
+
+def _races(run: Explored, place: int, event: Event) -> Iterator[Plan]:
+    races = event.races
+    while races:
+        earlier = races.bit_length() - 1
+        races &= ~(1 << earlier)
+        keep = run.all & ~run.after(earlier)
+        want = None
+        if event.actor[0] == "body":
+            receive = event.receive
+            if receive is not None and (receive.timed or receive.got is None):
+                keep = _handled(run, keep, event.actor[1])
+            elif event.step.kind == "peek":
+                want, keep = event.step, _unseen(run, keep, event)
+            if event.base & ~keep or (receive is not None and _asleep(run, keep, event)):
+                continue
+        yield Plan(run, keep, event.actor, want)
+
+
+def _unseen(run: Explored, keep: int, event: Event) -> int:
+    """Leave out what keeps a process from seeing at a glance that another lives."""
+    for thing, _ in event.accesses:
+        if thing[0] == "q":
+            keep = _handled(run, keep, thing[1], run.worded)
+    return keep
+
+
+def _asleep(run: Explored, keep: int, event: Event) -> bool:
+    """Tell whether a receive would find neither its message nor its deadline passed."""
+    receive = event.receive
+    assert receive is not None
+    if not run.clocked or receive.got is None or keep >> receive.got.came & 1:
+        return False
+    passed = run.previous(("wait", receive.pid), keep)
+    return not receive.polls and passed <= run.previous(event.actor, keep)
+
+
+def _unhindered(run: Explored, keep: int, actor: Actor, place: int) -> int:
+    """Without the arrival that an event waited for, it waits for none."""
+    if actor[0] == "body" and place in run.pending.get(actor[1], ()):
+        return _handled(run, keep, actor[1])
+    return keep
+
+
+def _handled(run: Explored, keep: int, pid: Pid, but: AbstractSet[int] = frozenset()) -> int:
+    """Leave out the signals to `pid` that have arrived and are not handled, `but` some."""
+    pending, before = run.pending.get(pid, ()), -1
+    while keep != before:  # what goes may take the handling of another along
+        before = keep
+        for came in pending:
+            if came in but:
+                continue
+            if keep >> came & 1 and not keep >> run.handled.get(came, len(run.events)) & 1:
+                keep &= ~run.after(came)
+    return keep
+
+
+def _receives(run: Explored, place: int, event: Event) -> Iterator[Plan]:
+    """Give the other messages that a receive could take, and its time-out."""
+    receive = event.receive
+    assert receive is not None
+    after = run.after(place)
+    keep = run.all & ~after
+    for message in run.unread(receive.pid, place):
+        if message is receive.got or after >> message.came & 1 or after >> message.readable & 1:
+            continue
+        if not receive.patterns or takes(receive.patterns, message.content):
+            yield Plan(run, keep, event.actor, message, place)
+    if receive.timed and receive.got is not None:
+        yield Plan(run, _handled(run, keep, receive.pid), event.actor, "timeout", place)
+
+
+def _before_the_end(run: Explored) -> Iterator[Plan]:
+    """Let the deadlines that were left pass while something else could still happen."""
+    over = 0
+    for event in run.events:
+        over |= event.past & ~(1 << event_place(run, event))
+    for place, event in enumerate(run.events):
+        if over >> place & 1 or event.step.kind in ("fire", "expire", "timeout"):
+            continue
+        for actor in run.left:
+            yield Plan(run, run.all & ~(1 << place), actor)
+
+
+def event_place(run: Explored, event: Event) -> int:
+    """Give where an event is in its own run."""
+    return event.past.bit_length() - 1
+
+
+def arrangements(plan: Plan) -> Iterator[tuple[list[int], int]]:
+    """Order the events of a plan so that every receive takes what it took, and the last what it is
+    to take; -1 stands for the new event. Gives orders, and the events that are kept in each.
+
+    Where that is impossible the plan goes on without some event that stands in the way, each in
+    its turn.
+    """
+    tried: set[int] = set()
+    waiting = [plan.keep]
+    must = _must(plan)
+    while waiting:
+        keep = waiting.pop()
+        if keep in tried or must & ~keep:
+            continue
+        tried.add(keep)
+        order = Order(plan, keep)
+        if order.sort():
+            yield order.sorted, keep
+            continue
+        waiting += [
+            keep & ~plan.run.after(place) for place in order.suspects if not must >> place & 1
+        ]
+
+
+def _must(plan: Plan) -> int:
+    run = plan.run
+    at = run.previous(plan.actor, plan.keep)
+    must = 0 if at < 0 else run.events[at].past
+    if type(plan.want) is Message:
+        must |= run.events[plan.want.came].past | run.events[plan.want.readable].past
+    return must
+
+
+class Order:
+    """A sort of the kept events under what the receives force upon the arrivals."""
+
+    def __init__(self, plan: Plan, keep: int):
+        self.run = plan.run
+        self.keep = keep
+        self.sorted: list[int] = []
+        self.suspects: set[int] = set()
+        self._before: dict[int, list[tuple[int, int]]] = {}  # place: [(earlier place, whose fault)]
+        self._done: set[int] = set()
+        self._path: list[tuple[int, int]] = []
+        self._new = plan
+        self._must = _must(plan)
+        self._force()
+
+    def _force(self) -> None:
+        run, keep = self.run, self.keep
+        for place, event in enumerate(run.events):
+            receive = event.receive
+            if keep >> place & 1 and receive is not None and run.relaxed(receive.pid):
+                self._forced(receive, place, receive.got, place)
+        place = self._new.place
+        receive = run.events[place].receive
+        assert receive is not None
+        got = self._new.want if type(self._new.want) is Message else None
+        self._forced(receive, place, got, -1)
+        if got is None:
+            # A time-out comes after whatever it depends on, and it is not the last event.
+            for thing, mode in self._touches(receive.pid):
+                for other, mine in run.touched.get(thing, ()):
+                    if keep >> other & 1 and clash(mode, mine):
+                        self._before.setdefault(-1, []).append((other, other))
+
+    def _touches(self, pid: Pid) -> list[Any]:
+        found: list[Any] = [(("q", pid), READ)]
+        if self.run.clocked:
+            found.append((("clock",), "write"))
+        return found
+
+    def _forced(self, receive: Any, place: int, got: Message | None, fault: int) -> None:
+        """What `receive` would rather have taken arrives after what it took."""
+        first = fault if got is None else got.came
+        for message in self.run.unread(receive.pid, place):
+            if message is got or not self.keep >> message.came & 1 or message.came == first:
+                continue
+            if not receive.patterns or takes(receive.patterns, message.content):
+                self._before.setdefault(message.came, []).append((first, fault))
+
+    def sort(self) -> bool:
+        """Sort by place in the run as far as possible; False, with suspects, for a circle."""
+        keep, place = self.keep, 0
+        while keep >> place:
+            if keep >> place & 1 and not self._emit(place, -2):
+                return False
+            place += 1
+        return self._emit(-1, -2)
+
+    def _emit(self, place: int, fault: int) -> bool:
+        if place in self._done:
+            return True
+        if any(place == on for on, _ in self._path):
+            circle = self._path[[on for on, _ in self._path].index(place) + 1 :]
+            self.suspects = {on for on, _ in circle} | {why for _, why in circle} | {place, fault}
+            self.suspects -= {-1, -2}
+            return False
+        self._path.append((place, fault))
+        earlier = self._must if place < 0 else self.run.events[place].past & ~(1 << place)
+        spot = 0
+        while earlier >> spot:
+            if earlier >> spot & 1 and spot not in self._done and not self._emit(spot, -2):
+                return False
+            spot += 1
+        for other, why in self._before.get(place, ()):
+            if not self._emit(other, why):
+                return False
+        self._path.pop()
+        self._done.add(place)
+        self.sorted.append(place)
+        return True

@@ -1,0 +1,178 @@
+"""Search every equivalence class of runs once: the engines `dpor` and `rf`.
+
+`dpor` tells runs apart by the order of all dependent events, `rf` (by_message) takes the order in a
+mailbox for known once it is known which message each receive took. Both are the same search.
+
+A run is made and recorded; then its plans are looked at. A plan that is part of a class that was
+explored is dropped; any other is run to its end and gives a class that is new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from checkers.classes import Classes
+from checkers.events import Actor, Identities, Message
+from checkers.footprints import Widen
+from checkers.plans import Explored, Plan, arrangements, plans
+from checkers.recorder import Recorder, Watched
+from simkernel.kernel.driver import seldom_collected
+from simkernel.kernel.machine import Machine, Transition
+
+
+class Reduction:
+    """One search. `ends()` runs machines to their ends and yields there."""
+
+    def __init__(self, make: Callable[[], Watched], *, by_message: bool, depth_max: int = 100_000):
+        self.make = make
+        self.by_message = by_message
+        self.depth_max = depth_max
+        self.flags: frozenset[Any] = frozenset()
+        self.begins_again()
+
+    def begins_again(self) -> None:
+        """Forget what was explored."""
+        self.identities = Identities()
+        self.classes = Classes()
+        self.runs = 0
+        self.transitions = 0
+        self.blocked = 0
+        self.cut = False
+        self.recorder: Recorder | None = None
+        self._waiting: list[Plan] = []
+        self._refused: set[tuple[int, ...]] = set()
+
+    def ends(self, cut: Callable[[], bool] = lambda: False) -> Iterator[Machine]:
+        """Yield the machine at the end of one run of every class.
+
+        `cut` is asked before each run; once it says yes the search is over and `self.cut` is set.
+        """
+        plan: Plan | None = None
+        order: list[int] = []
+        while True:
+            if cut():
+                self.cut = True
+                return
+            try:
+                with seldom_collected():
+                    recorder = self._run(plan, order)
+            except Widen as more:
+                self.flags |= {more.flag}
+                self.begins_again()
+                plan, order = None, []
+                continue
+            if recorder is not None:
+                self.runs += 1
+                self.classes.add([event.number for event in recorder.events])
+                self.recorder = recorder
+                yield recorder.m
+                if self.cut:
+                    return
+                recorder.m.close()
+                with seldom_collected():
+                    explored = Explored(recorder)
+                    self._waiting += [p for p in plans(explored) if not self._known(p)]
+            found = self._next()
+            if found is None:
+                return
+            plan, order = found
+
+    # --- Plans ---------------------------------------------------------------------------------
+
+    def _next(self) -> tuple[Plan, list[int]] | None:
+        """Give the next plan that is part of no class so far, with the order of its events."""
+        while self._waiting:
+            plan = self._waiting.pop()
+            if self._known(plan):
+                continue
+            if plan.place < 0:
+                return plan, [*_places(plan.keep), -1]
+            for order, keep in arrangements(plan):
+                if keep == plan.keep:
+                    return plan, order
+                smaller = Plan(plan.run, keep, plan.actor, plan.want, plan.place)
+                if not self._known(smaller):
+                    self._waiting.append(smaller)
+            self._refused.add(self._key(plan))
+        return None
+
+    def _known(self, plan: Plan) -> bool:
+        last = plan.run.last_of(plan.keep)
+        if any(self.classes.has([number, *last]) for number in plan.expected(self.identities)):
+            return True
+        return bool(self._refused) and self._key(plan) in self._refused
+
+    def _key(self, plan: Plan) -> Any:
+        want = plan.want
+        if type(want) is Message:
+            want = plan.run.events[want.came].number
+        return (plan.actor, want, *plan.run.last_of(plan.keep))
+
+    # --- Runs ----------------------------------------------------------------------------------
+
+    def _run(self, plan: Plan | None, order: list[int]) -> Recorder | None:
+        """Make a run that begins with the events of a plan; None if its last one cannot be."""
+        m = self.make()
+        m.checking = True
+        recorder = Recorder(m, self.identities, self.flags, by_message=self.by_message)
+        if plan is not None:
+            for place in order:
+                if place < 0:
+                    if not self._new(recorder, plan):
+                        self.blocked += 1
+                        self._refused.add(self._key(plan))
+                        m.close()
+                        return None
+                    continue
+                event = plan.run.events[place]
+                recorder.do(event.actor, event.step, list(event.options))
+        self._go_on(recorder)
+        self.transitions += len(recorder.path)
+        return recorder
+
+    def _new(self, recorder: Recorder, plan: Plan) -> bool:
+        options = recorder.of(plan.actor)
+        want = plan.want
+        if not options:
+            return False
+        step = options[0]
+        if type(want) is Transition:
+            if want not in options:
+                return False
+            step = want
+        elif want == "timeout":
+            if step.kind != "timeout":
+                return False
+        elif want is not None:
+            if step.kind != "take":
+                return False
+            box = recorder.boxes[step.who]
+            wanted = plan.run.events[want.came].number
+            found = box[recorder.m.processes[step.who].match]
+            if recorder.events[found.came].number != wanted:
+                return False
+        recorder.do(plan.actor, step, options)
+        return True
+
+    def _go_on(self, recorder: Recorder) -> None:
+        """Follow the default schedule to the end."""
+        actor: Actor | None = None
+        while True:
+            start = actor[1] if actor is not None and actor[0] == "body" else None
+            found = recorder.any(start)
+            if found is None:
+                return
+            if len(recorder.path) >= self.depth_max:
+                self.cut = True
+                return
+            actor, options = found
+            recorder.do(actor, options[0], options)
+
+
+def _places(keep: int) -> Iterator[int]:
+    place = 0
+    while keep >> place:
+        if keep >> place & 1:
+            yield place
+        place += 1

@@ -1,0 +1,88 @@
+"""What all searches have in common: what is searched, and what a search is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from checkers.judged import Judged
+from simkernel.settings import Settings
+from simkernel.spec import Spec
+
+STEP_MS = (0.0, 10.0)
+ANY_TIME = "any"
+RUN_MAX = 5_000
+"""The most transitions of one run that a search of classes follows: it remembers all of them."""
+
+Limit = Callable[[float], str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is searched: a spec with its parameters, on a network, within bounds.
+
+    `effects` bounds the transitions of a run, `faults` what may go wrong in it, `runs` what the
+    hunting strategies make.
+    """
+
+    spec: Spec
+    parameters: Mapping[str, Any]
+    network: str = "node"
+    runs: int = 1_000
+    effects: int = 100_000
+    seed: int = 0
+    faults: int = 0
+
+    def judged(self, settings: Settings, **options: Any) -> Judged:
+        """Make a run."""
+        return Judged(self.spec, self.parameters, settings, **options)
+
+    def any_time(self) -> Settings:
+        """Give the settings of a run in which steps take any time."""
+        return Settings(
+            network=self.network, time=ANY_TIME, picker="recorded", effects_max=self.effects,
+            faults=self.faults,
+        )  # fmt: skip
+
+
+class Search(Protocol):
+    """One search of one spec."""
+
+    plan: Plan
+    name: str
+    time: str
+    runs: int
+    transitions: int
+    situations: int | None  # of a search of situations
+    blocked: int  # runs that were begun and led to nothing: there should be none
+    exhaustive: bool  # whether it has seen every run once it was not cut
+    endless: bool  # whether it judges runs without end, too
+    cut: str
+    seen: Any  # of a random search, the behaviours it saw: see `hunting.Seen`
+
+    def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]: ...
+    def settings(self) -> Settings: ...
+    def notes(self) -> list[str]: ...
+
+
+class Base:
+    """What the strategies have in common."""
+
+    name = ""
+    time = ANY_TIME
+    situations: int | None = None
+    blocked = 0
+    exhaustive = False
+    endless = False
+    seen: Any = None
+
+    def __init__(self, plan: Plan):
+        self.plan = plan
+        self.cut = ""
+        self.runs = 0
+        self.transitions = 0
+
+    def notes(self) -> list[str]:
+        """Say what a reader of the verdict has to know."""
+        return []

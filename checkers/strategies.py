@@ -1,0 +1,336 @@
+"""The strategies, behind one interface: each makes runs of a spec and says what they amount to.
+
+    search = strategy("rf", plan)
+    for run, ended in search.ends(limit):
+        ...judge `run`, which stands at its end; `search.settings()` replays it...
+    search.cut, search.exhaustive, search.notes()
+
+`limit(share)` gives the reason to stop, or "": it is asked between runs, with the share of the
+budget that the asker may use. A strategy that stops for a reason of its own sets `cut`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from checkers.breadth import Breadth
+from checkers.delays import Delays
+from checkers.dfs import Dfs
+from checkers.hunting import Mixed, Pct, Pos, Surw, Walks
+from checkers.judged import Judged
+from checkers.linearizable import sequential_order
+from checkers.monitor import Consistent
+from checkers.recorder import Watched
+from checkers.reduction import Reduction
+from checkers.search import RUN_MAX, Base, Limit, Plan, Search
+from simkernel.errors import UnknownStrategy, UsageError
+from simkernel.kernel import driver
+from simkernel.kernel.machine import Machine, Transition
+from simkernel.settings import Settings
+from simkernel.spec import Spec
+
+
+class Depth(Base):
+    """Depth-first over every interleaving and every order of timers; each situation once."""
+
+    name = "dfs"
+    exhaustive = True
+
+    def __init__(self, plan: Plan, share: float = 1.0):
+        super().__init__(plan)
+        self.share = share
+
+    def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
+        """Visit every situation once."""
+        plan = self.plan
+        run = plan.judged(plan.any_time(), snapshots=True)
+        self._dfs = search = Dfs(run, depth_max=plan.effects, history=run.history)
+
+        def cut() -> bool:
+            self.transitions, self.situations = search.transitions, len(search.seen)
+            self.cut = limit(self.share)
+            return bool(self.cut)
+
+        for _ in search.leaves(cut):
+            self.runs = search.runs
+            yield run, run.ended()
+        self.transitions, self.situations = search.transitions, len(search.seen)
+        if search.cut:
+            self.cut = self.cut or f"a run is longer than {plan.effects} transitions"
+
+    def settings(self) -> Settings:
+        """Replay the run that stands at its end now."""
+        path = self._dfs.path
+        picks = tuple((step, str(path[step])) for step in self._dfs.deviations())
+        return replace(self.plan.any_time(), picks=picks)
+
+
+class ByClasses(Base):
+    """One run of every class: `rf` and `dpor` (docs/explanation/search.md)."""
+
+    exhaustive = True
+
+    def __init__(self, plan: Plan, *, by_message: bool, share: float = 1.0):
+        super().__init__(plan)
+        self.name = "rf" if by_message else "dpor"
+        asked = of_situations(plan.spec)
+        if asked:
+            raise UsageError(
+                f"{self.name} makes one run of a class, and the property {asked!r} looks at "
+                "situations, in which runs of one class differ",
+                where="--strategy",
+                hint="Use --strategy dfs, walk or delay.",
+            )
+        if plan.faults:
+            raise UsageError(
+                f"{self.name} knows no faults",
+                where="--strategy",
+                hint="Use --strategy dfs, portfolio or delay with --faults.",
+            )
+        self.share = share
+        self.reduction = Reduction(
+            self._machine, by_message=by_message, depth_max=min(plan.effects, RUN_MAX)
+        )
+
+    def _machine(self) -> Watched:
+        self._run = self.plan.judged(self.plan.any_time(), kind=Watched)
+        m = self._run.m
+        assert isinstance(m, Watched)
+        return m
+
+    def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
+        """Make one run of every class."""
+
+        def cut() -> bool:
+            self.cut = limit(self.share)
+            return bool(self.cut)
+
+        search = self.reduction
+        for _ in search.ends(cut):
+            self._count()
+            yield self._run, driver.BUDGET if search.cut else self._run.ended()
+        self._count()
+        if search.cut:
+            self.cut = self.cut or (
+                f"a run is longer than {search.depth_max} transitions, too long for {self.name}"
+            )
+
+    def _count(self) -> None:
+        search = self.reduction
+        self.runs, self.transitions = search.runs, search.transitions
+        self.blocked = search.blocked
+
+    def settings(self) -> Settings:
+        """Replay the run that stands at its end now."""
+        recorder = self.reduction.recorder
+        assert recorder is not None
+        fresh = self.plan.judged(self.plan.any_time()).m
+        picks = deviations(fresh, recorder.path)
+        return replace(self.plan.any_time(), picks=picks)
+
+    def notes(self) -> list[str]:
+        """Say where mailboxes had to be searched by the order of arrivals."""
+        flags = self.reduction.flags
+        boxes = sorted(str(flag[1]) for flag in flags if type(flag) is tuple and flag[0] == "box")
+        if self.name != "rf" or not boxes:
+            return []
+        return [
+            f"{', '.join(boxes)}: more than receives see the mailbox: its order counts, as in dpor"
+        ]
+
+
+class Hunt(Base):
+    """Delay-bounded search."""
+
+    name = "delay"
+
+    def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
+        """Make the schedules with the fewest delays, `plan.runs` of them."""
+        plan = self.plan
+        self.delays = search = Delays(lambda: plan.judged(plan.any_time()), depth_max=plan.effects)
+
+        def cut() -> bool:
+            self.cut = limit(1.0)
+            if not self.cut and search.runs >= plan.runs:
+                self.cut = f"the budget of {plan.runs} runs is spent"
+            return bool(self.cut)
+
+        for run, ended in search.ends(cut):
+            self.runs, self.transitions = search.runs, search.transitions
+            yield run, ended
+        if not self.cut:
+            self.cut = "every schedule was made, but delay-bounded search only hunts"
+
+    def settings(self) -> Settings:
+        """Replay the last run."""
+        return replace(self.plan.any_time(), picks=self.delays.picks)
+
+    def notes(self) -> list[str]:
+        """Say how many delays were all tried."""
+        return [f"every schedule with fewer than {self.delays.delays} delays was made"]
+
+
+class Auto(Base):
+    """Search exhaustively for half of the budget; if it is too much, hunt with the rest."""
+
+    name = "auto"
+    exhaustive = True
+
+    def __init__(self, plan: Plan):
+        super().__init__(plan)
+        asked = of_situations(plan.spec)
+        self._why = "one run of every class is enough"
+        if asked:
+            self._why = f"the property {asked!r} looks at situations"
+        if plan.faults:
+            self._why = "faults may happen in every situation"
+        self._first: Depth | ByClasses = (
+            Depth(plan, share=0.5)
+            if asked or plan.faults
+            else ByClasses(plan, by_message=True, share=0.5)
+        )
+        self._now: Search = self._first
+        self._notes: list[str] = []
+
+    def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
+        """Make every run that is needed, then perhaps random ones."""
+        yield from self._part(limit, 0, 0)
+        first = self._first
+        self.situations = first.situations
+        picked = f"auto picked {first.name}, because {self._why}"
+        if not first.cut:
+            self._notes.append(picked)
+            return
+        self.exhaustive = False
+        self._notes.append(f"{picked}: {first.runs} runs until {first.cut}; then a portfolio")
+        before = first.runs, first.transitions
+        self._now = Mixed(self.plan)
+        self.seen = self._now.seen
+        self.time = f"any, then {self._now.time}"
+        yield from self._part(limit, *before)
+        self.cut = self._now.cut
+
+    def _part(self, limit: Limit, runs: int, transitions: int) -> Iterator[tuple[Judged, str]]:
+        for run, ended in self._now.ends(limit):
+            self.runs, self.transitions = runs + self._now.runs, transitions + self._now.transitions
+            yield run, ended
+        self.blocked = self._now.blocked
+
+    def settings(self) -> Settings:
+        """Replay the last run."""
+        return self._now.settings()
+
+    def notes(self) -> list[str]:
+        """Say what was picked, and why."""
+        return [*self._notes, *self._first.notes()]
+
+
+def of_situations(spec: Spec) -> str:
+    """Give the first property that one run of a class does not decide, or "".
+
+    The order of each client's calls is the same in all runs of a class; nothing else that a
+    property looks at along the way is.
+    """
+    for name, what in spec.properties.items():
+        if not (isinstance(what, Consistent) and what.order is sequential_order):
+            return name
+    return ""
+
+
+class Deepening(Base):
+    """Any strategy with no fault, then with one, and so on until something is found."""
+
+    def __init__(self, name: str, plan: Plan):
+        super().__init__(plan)
+        self._levels = [
+            replace(plan, faults=faults, runs=max(1, plan.runs // (plan.faults + 1)))
+            for faults in range(plan.faults + 1)
+        ]
+        self._make = STRATEGIES[name]
+        self._now = self._make(self._levels[0])
+        self._found = False
+        self._before = (0, 0, 0)
+        self._begin(self._now)
+
+    def _begin(self, search: Search) -> None:
+        self._now = search
+        self.name, self.time = search.name, search.time
+        self.exhaustive, self.seen = search.exhaustive, search.seen
+
+    def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
+        """Make the runs of each level; a level that is cut is the last."""
+        for level, plan in enumerate(self._levels):
+            if level:
+                self._begin(self._make(plan))
+            part = (level + 1) / len(self._levels)
+
+            def within(share: float, part: float = part) -> str:
+                return limit(share * part)
+
+            for run, ended in self._now.ends(within):
+                self._count()
+                self._found = self._found or bool(run.findings(ended))
+                yield run, ended
+            self._count()
+            self._before = (self.runs, self.transitions, self.situations or 0)
+            self.cut, self.exhaustive = self._now.cut, self._now.exhaustive
+            if self._found or (self.cut and self.exhaustive):
+                return
+
+    def _count(self) -> None:
+        runs, transitions, situations = self._before
+        now = self._now
+        self.runs, self.transitions = runs + now.runs, transitions + now.transitions
+        if now.situations is not None:
+            self.situations = situations + now.situations
+
+    def settings(self) -> Settings:
+        """Replay the last run."""
+        return self._now.settings()
+
+    def notes(self) -> list[str]:
+        """Say with how many faults something was found, or how far the search came."""
+        faults = self._now.plan.faults
+        said = f"found with at most {faults}" if self._found else f"tried with up to {faults}"
+        return [f"faults: {said} of {self.plan.faults}", *self._now.notes()]
+
+
+STRATEGIES: dict[str, Callable[[Plan], Search]] = {
+    "auto": Auto,
+    "portfolio": Mixed,
+    "walk": Walks,
+    "pct": Pct,
+    "pos": Pos,
+    "surw": Surw,
+    "bfs": Breadth,
+    "dfs": Depth,
+    "dpor": lambda plan: ByClasses(plan, by_message=False),
+    "rf": lambda plan: ByClasses(plan, by_message=True),
+    "delay": Hunt,
+}
+
+
+RANDOM = ("portfolio", "walk", "pct", "pos", "surw")
+"""The strategies that draw at random, times included."""
+
+
+def strategy(name: str, plan: Plan) -> Search:
+    """Begin a search; an unknown name raises UnknownStrategy."""
+    if name not in STRATEGIES:
+        raise UnknownStrategy(name, known=STRATEGIES)
+    if plan.faults:
+        return Deepening(name, plan)
+    return STRATEGIES[name](plan)
+
+
+def deviations(m: Machine, path: list[Transition]) -> tuple[tuple[int, str], ...]:
+    """Give the steps at which a path leaves the default schedule of a fresh machine."""
+    m.checking = True
+    picks = []
+    for step, transition in enumerate(path):
+        if m.enabled()[0] != transition:
+            picks.append((step, str(transition)))
+        m.apply(transition)
+    m.close()
+    return tuple(picks)

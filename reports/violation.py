@@ -1,0 +1,44 @@
+"""A violation as text: what was found, how far from the ordinary, what raced, and the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from checkers.evidence import Evidence
+from checkers.verdict import Counterexample
+from reports.listing import listing
+from reports.race import race
+from simkernel.trace.blob import parameters_text
+
+LISTED_MAX = 200
+
+
+def raced(example: Counterexample, evidence: Evidence) -> str:
+    """Say what raced, in a sentence; empty if the run is the default schedule."""
+    picks = example.settings.picks
+    if not picks or not example.instead:
+        return ""
+    return race(evidence.events, picks[-1][0], example.instead)
+
+
+def size(example: Counterexample) -> str:
+    """Say how far the shown run is from the default schedule, and with which parameters."""
+    given = ", ".join(f"{k}={v}" for k, v in parameters_text(example.parameters).items())
+    leaves = {0: "the default schedule", 1: "1 step away from the default schedule"}.get(
+        example.deviations, f"{example.deviations} steps away from the default schedule"
+    )
+    return f"shown with {given}: {leaves}" if given else f"shown: {leaves}"
+
+
+def violation(example: Counterexample, evidence: Evidence) -> Iterator[str]:
+    """Give the lines of a violation."""
+    for finding in example.findings:
+        yield f"    {finding.kind}: {finding.text}"
+    yield f"    {size(example)}"
+    if sentence := raced(example, evidence):
+        yield f"    {sentence}"
+    yield ""
+    rows = list(listing(evidence.events))
+    yield from rows[:LISTED_MAX]
+    if len(rows) > LISTED_MAX:
+        yield f"  … {len(rows) - LISTED_MAX} more lines: simkernel trace show {evidence.trace}"

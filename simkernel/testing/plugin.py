@@ -1,0 +1,200 @@
+"""The pytest plugin: an `async def` test marked `sim` is the root process of a system to check.
+
+    @pytest.mark.sim(runs=500)
+    async def test_the_counter_counts():
+        ...
+
+The test is checked as a spec would be: many runs, each judged. It fails with the shortest bad run,
+and with the command that runs just that one again. Nothing is imported before a test needs it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from checkers.verdict import Verdict
+    from simkernel.spec import Result, Spec
+
+TRACES = Path(".simkernel")
+OF_SPEC = ("properties", "expect", "horizon_ms", "settle", "victims")
+OF_CHECK = ("runs", "seconds", "strategy", "network", "seed", "faults", "require_complete")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options, which replace what the marks say."""
+    group = parser.getgroup("simkernel", "checking systems of processes")
+    group.addoption("--sim-runs", type=int, help="runs of each sim test")
+    group.addoption("--sim-seconds", type=float, help="seconds that each sim test may search")
+    group.addoption("--sim-seed", type=int, help="seed of the first run")
+    group.addoption("--sim-strategy", help="how to search, as `simkernel check --strategy`")
+    group.addoption("--sim-network", help="node or cluster")
+    group.addoption("--sim-replay", metavar="BLOB", help="run only what a failed test printed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the mark known."""
+    options = ", ".join((*OF_CHECK, *OF_SPEC))
+    config.addinivalue_line("markers", f"sim({options}): check this async test as a system")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Check a marked test instead of calling it."""
+    mark = pyfuncitem.get_closest_marker("sim")
+    function = pyfuncitem.obj
+    if mark is None or not inspect.iscoroutinefunction(function):
+        return None
+    names = inspect.signature(function).parameters
+    given = {name: pyfuncitem.funcargs[name] for name in names}
+    sim = Sim(pyfuncitem)
+    sim.check(function, given, **mark.kwargs)
+    return True
+
+
+@pytest.fixture
+def sim(request: pytest.FixtureRequest) -> Sim:
+    """Check systems from an ordinary test: `sim.check(main)`, `sim.run(main, seed=3)`."""
+    return Sim(request.node)
+
+
+class Sim:
+    """Checks systems for one test, with the options of its session."""
+
+    def __init__(self, item: Any):
+        self.item = item
+
+    def check(
+        self,
+        main: Callable[..., Any],
+        parameters: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Verdict:
+        """Check a system; the test fails if it is violated, or if the search gave no answer.
+
+        `parameters` are the arguments of `main`. Options are those of the mark: runs (200),
+        seconds (60), strategy ("portfolio"), network ("node"), seed (0), faults (0),
+        require_complete (False), and those of a spec: properties, expect, horizon_ms, settle,
+        victims.
+        """
+        from checkers.check import Budget, check
+
+        for name in options:
+            if name not in OF_CHECK + OF_SPEC:
+                known = ", ".join(OF_CHECK + OF_SPEC)
+                pytest.fail(f"sim has no option {name!r}; it has {known}", pytrace=False)
+        spec = self._spec(main, parameters or {}, options)
+        if blob := self.item.config.getoption("--sim-replay"):
+            return self._replayed(spec, blob)
+        start = time.monotonic()
+        with _watched():
+            verdict = check(
+                spec,
+                {},
+                strategy=self._option("strategy", options, "portfolio"),
+                network=self._option("network", options, "node"),
+                budget=Budget(
+                    runs=self._option("runs", options, 200),
+                    seconds=self._option("seconds", options, 60.0),
+                ),
+                seed=self._option("seed", options, 0),
+                faults=options.get("faults", 0),
+                elapsed=lambda: time.monotonic() - start,
+            )
+        self._judge(spec, verdict, bool(options.get("require_complete")))
+        return verdict
+
+    def run(self, main: Callable[..., Any], *args: Any, **options: Any) -> Result:
+        """Run a system once, as `simkernel.simulate` does."""
+        from simkernel.spec import simulate
+
+        with _watched():
+            return simulate(main, *args, **options)
+
+    # --- What is behind ---------------------------------------------------------------------------
+
+    def _option(self, name: str, options: Mapping[str, Any], default: Any) -> Any:
+        of_session = self.item.config.getoption(f"--sim-{name}")
+        return of_session if of_session is not None else options.get(name, default)
+
+    def _spec(
+        self, main: Callable[..., Any], given: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> Spec:
+        from simkernel.spec import Spec, declared_of
+
+        of_mark = {name: options[name] for name in OF_SPEC if name in options}
+        name = self.item.nodeid.rpartition("/")[2].replace("::", "-")
+        declared = {**declared_of(main), **of_mark}
+        return Spec(name, main, dict(given), str(self.item.path), **declared)
+
+    def _judge(self, spec: Spec, verdict: Verdict, require_complete: bool) -> None:
+        if verdict.searched.why_stopped == "interrupted":
+            raise KeyboardInterrupt
+        self.item.user_properties.append(("simkernel", f"{verdict.word} {verdict.sentence}"))
+        if verdict.word == "Held" and (verdict.complete or not require_complete):
+            return
+        lines = [f"{verdict.word} {verdict.sentence}", *verdict.notes]
+        if verdict.counterexample is not None:
+            lines += self._shown(spec, verdict)
+        pytest.fail("\n".join(lines), pytrace=False)
+
+    def _shown(self, spec: Spec, verdict: Verdict) -> list[str]:
+        from checkers.evidence import gather
+        from reports.violation import violation
+        from simkernel.loading import source_hash
+
+        example = verdict.counterexample
+        assert example is not None
+        source = source_hash(spec.path)
+        with _watched():
+            evidence = gather(self.item.nodeid, spec, example, source, TRACES)
+        self.item.user_properties.append(("simkernel-replay", evidence.blob))
+        again = f"pytest '{self._address()}' --sim-replay {evidence.blob}"
+        return [
+            *violation(example, evidence),
+            f"    replay  {again}",
+            f"    trace   {evidence.trace}",
+        ]
+
+    def _address(self) -> str:
+        """Name the test as one would from the folder in which pytest was started."""
+        path = os.path.relpath(self.item.path, self.item.config.invocation_params.dir)
+        return f"{path}::{self.item.nodeid.partition('::')[2]}"
+
+    def _replayed(self, spec: Spec, text: str) -> Verdict:
+        from checkers.judged import judged_run
+        from checkers.verdict import Counterexample, Searched, Verdict
+        from simkernel.trace.blob import parse
+
+        blob = parse(text)
+        if blob.spec != self.item.nodeid:
+            pytest.skip(f"the blob is of {blob.spec}")
+        settings = blob.settings
+        with _watched():
+            run, ended, found = judged_run(spec, {}, settings)
+        searched = Searched(
+            "replay", settings.network, settings.time, 1, run.m.count, None, 0.0, "it was one run"
+        )
+        example = Counterexample(tuple(found), settings, run.m.count, ended) if found else None
+        word = "Violated" if found else "Held"
+        verdict = Verdict(spec.name, word, searched, False, example)
+        self._judge(spec, verdict, require_complete=False)
+        return verdict
+
+
+def _watched() -> AbstractContextManager[Any]:
+    from simkernel.kernel.guards import guards
+    from simkernel.kernel.watchdog import watchdog
+
+    stack = ExitStack()
+    stack.enter_context(guards())
+    stack.enter_context(watchdog())
+    return stack

@@ -1,0 +1,46 @@
+"""An election on a ring whose nodes are told apart by numbers that two of them share.
+
+Each node sends its number round; who gets a higher one than its own passes it on, who gets its own
+back has won. With a number that occurs twice, somebody else's is taken for one's own.
+"""
+
+from simkernel import always, log, receive, self_, send, spawn, spec
+
+IDS = (3, 1, 3)
+
+
+def mine(id, place):
+    return id
+
+
+async def node(id, place):
+    me = mine(id, place)
+    match await receive(("next", object)):
+        case (_, following):
+            pass
+    send(following, ("elect", me))
+    while True:
+        match await receive():
+            case ("elect", other) if other > me:
+                send(following, ("elect", other))
+            case ("elect", other) if other == me:
+                log(("leader", place))
+                send(following, ("over", place))
+            case ("elect", _):
+                pass
+            case ("over", winner):
+                if winner != place:
+                    send(following, ("over", winner))
+                return
+
+
+def one_leader(world):
+    return len(set(world.logged)) <= 1
+
+
+@spec(properties={"at most one leader": always(one_leader)}, expect=("stuck",))
+async def main():
+    ring = [spawn(node, id, place) for place, id in enumerate(IDS)]
+    for place, pid in enumerate(ring):
+        send(pid, ("next", ring[(place + 1) % len(ring)]))
+    return self_()

@@ -1,0 +1,56 @@
+"""A queue that hands out each job once, to whoever asks, and forgets it.
+
+If the worker crashes before the job is done, nobody does it. Faults: check it with `--faults 1`.
+"""
+
+from simkernel import GenServer, NoReply, Ok, Reply, ets, monitor, receive, self_, send, spawn, spec
+
+
+class Queue(GenServer):
+    """Jobs that wait, and what is being done by whom."""
+
+    def init(self, jobs):
+        return Ok((jobs, ()))
+
+    def handle_call(self, request, caller, state):
+        waiting, taken = state
+        match request:
+            case "next" if waiting:
+                first, *others = waiting
+                return Reply(first, self.handed_out(caller[0], first, tuple(others), taken))
+            case "next":
+                return Reply("none", state)
+            case ("done", job):
+                return Reply("ok", (waiting, tuple(one for one in taken if one[1] != job)))
+
+    def handed_out(self, worker, job, waiting, taken):
+        return (waiting, taken)
+
+    def handle_info(self, message, state):
+        return NoReply(state)
+
+
+async def worker(queue, results):
+    while (job := await GenServer.call(queue, "next", timeout=None)) != "none":
+        await ets.insert_new(results, (job, "done"))
+        await GenServer.call(queue, ("done", job), timeout=None)
+
+
+async def crew(main, queue, results, crashes):
+    """Keep one worker at work until one has ended in peace."""
+    for _ in range(crashes + 1):
+        monitor(spawn(worker, queue, results))
+        match await receive():
+            case ("DOWN", _, _, _, "normal"):
+                break
+    send(main, "finished")
+
+
+@spec(victims=(worker,))
+async def main(jobs=2):
+    results = await ets.new("results", access="public")
+    _, queue = await GenServer.start_link(Queue, tuple(range(jobs)))
+    spawn(crew, self_(), queue, results, 1)
+    await receive("finished")
+    done = sorted(job for job, _ in await ets.tab2list(results))
+    assert done == list(range(jobs))

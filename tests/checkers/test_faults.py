@@ -1,0 +1,279 @@
+"""Faults: crashes at any point, messages lost, doubled and delayed; within a budget."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checkers.check import Budget, check
+from checkers.evidence import gather
+from checkers.explore import outcome
+from checkers.judged import judged_run
+from checkers.search import Plan
+from checkers.strategies import strategy
+from reports.violation import violation
+from simkernel import (
+    ANY,
+    ChildSpec,
+    Exit,
+    GenServer,
+    Reply,
+    Supervisor,
+    ets,
+    monitor,
+    receive,
+    register,
+    self_,
+    send,
+    sleep,
+    spawn,
+)
+from simkernel.errors import UsageError
+from simkernel.settings import Settings
+from simkernel.spec import of, spec
+
+
+def verdict(main: Any, strategy: str = "dfs", faults: int = 1, **options: Any) -> Any:
+    """Check a function with faults."""
+    budget = Budget(runs=options.pop("runs", 400), seconds=1e9, effects=3_000)
+    return check(of(main), {}, strategy=strategy, faults=faults, budget=budget, **options)
+
+
+def returned(main: Any, faults: int, network: str = "node", name: str = "dfs") -> set[str]:
+    """Give what main returns in all runs with so many faults, or fewer."""
+    search = strategy(name, Plan(of(main), {}, network, runs=2_000, faults=faults))
+    found = {outcome(run.m).returned for run, _ in search.ends(lambda share: "")}
+    assert name != "dfs" or not search.cut
+    return found
+
+
+# --- Crashes -------------------------------------------------------------------------------------
+
+
+async def two_words(main: Any) -> None:
+    send(main, "a")
+    send(main, "b")
+
+
+async def hears() -> str:
+    monitor(spawn(two_words, self_()))
+    heard = ""
+    while type(word := await receive()) is str:
+        heard += word
+    return heard
+
+
+@pytest.mark.parametrize("network", ["node", "cluster"])
+def test_a_crash_cuts_a_step_after_any_of_its_effects(network: str) -> None:
+    everything = {"''", "'a'", "'ab'"}
+    usual = returned(hears, 0, network)
+    with_drops = {"'b'", "'aab'", "'abb'", "'ba'"} if network == "cluster" else set()
+    assert usual <= {"''", "'ab'"}
+    assert "'a'" not in usual
+    assert returned(hears, 1, network) >= everything | with_drops
+
+
+@spec(faults=("crash",))
+async def hears_through_crashes_alone() -> str:
+    return await hears()
+
+
+def test_kinds_of_faults_can_be_chosen() -> None:
+    assert returned(hears_through_crashes_alone, 1, "cluster") == {"''", "'a'", "'ab'"}
+
+
+@pytest.mark.parametrize("name", ["walk", "pct", "pos", "surw", "portfolio", "delay"])
+def test_every_strategy_crashes_and_shows_nothing_that_dfs_does_not(name: str) -> None:
+    found = returned(hears, 1, name=name)
+    assert found <= returned(hears, 1)
+    assert "'a'" in found
+
+
+async def hears_two() -> tuple[Any, ...]:
+    monitor(spawn(two_words, self_()))
+    monitor(spawn(two_words, self_()))
+    words, downs = [], 0
+    while downs < 2:
+        word = await receive()
+        if type(word) is str:
+            words.append(word)
+        else:
+            downs += 1
+    return tuple(sorted(words))
+
+
+@pytest.mark.slow
+def test_the_budget_bounds_how_many_crash() -> None:
+    nobody = returned(hears_two, 0)
+    one, two = returned(hears_two, 1), returned(hears_two, 2)
+    assert nobody < one < two
+    assert "('a', 'a')" in two - one  # each of them crashed between its words
+
+
+async def fails_if_both_are_cut() -> None:
+    assert await hears_two() != ("a", "a")
+
+
+@pytest.mark.slow
+def test_the_fewest_faults_are_found_first_and_named() -> None:
+    one = verdict(fails_if_both_are_cut, faults=1)
+    assert (one.word, one.complete) == ("Held", True)
+    assert "with up to 1 fault" in one.sentence
+    assert "faults: tried with up to 1 of 1" in one.notes
+    three = verdict(fails_if_both_are_cut, faults=3)
+    assert three.word == "Violated"
+    assert "faults: found with at most 2 of 3" in three.notes
+    crashes = [pick for _, pick in three.counterexample.settings.picks if pick.startswith("crash")]
+    assert len(crashes) == 2
+
+
+def test_a_counterexample_names_its_faults_and_comes_again(tmp_path: Path) -> None:
+    found = verdict(fails_if_both_are_cut, "portfolio", faults=2, runs=900).counterexample
+    assert found is not None
+    _, ended, again = judged_run(of(fails_if_both_are_cut), {}, found.settings)
+    assert (tuple(again), ended) == (found.findings, found.ended)
+    evidence = gather("x", of(fails_if_both_are_cut), found, "", tmp_path)
+    lines = "\n".join(violation(found, evidence))
+    assert sum(event["e"] == "crash" for event in evidence.events) == 2
+    assert "crashes: a fault" in lines
+    assert Settings.from_json(found.settings.to_json()) == found.settings
+
+
+def test_without_a_budget_there_are_none_and_the_default_schedule_has_none() -> None:
+    m = of(hears).machine({}, Settings(faults=2))
+    while options := m.enabled():
+        assert options[0].kind != "crash"
+        m.apply(options[0])
+    assert m.faults is not None
+    assert m.faults.left == 2
+
+
+@pytest.mark.parametrize("name", ["rf", "dpor"])
+def test_a_search_of_classes_refuses_faults(name: str) -> None:
+    with pytest.raises(UsageError, match="knows no faults"):
+        verdict(hears, name)
+
+
+def test_auto_searches_situations_when_there_are_faults() -> None:
+    notes = verdict(hears, "auto").notes
+    assert "auto picked dfs, because faults may happen in every situation" in notes
+
+
+async def named_words(main: Any) -> None:
+    await register(self_(), "speaker")
+    await two_words(main)
+
+
+@spec(victims=("somebody else",))
+async def nobody_may_crash() -> str:
+    return await hears()
+
+
+@spec(victims=(two_words,))
+async def the_speaker_may_crash() -> str:
+    return await hears()
+
+
+def test_victims_can_be_chosen() -> None:
+    assert returned(nobody_may_crash, 1) == returned(hears, 0)
+    assert returned(the_speaker_may_crash, 1) == returned(hears, 1)
+
+
+# --- What a crash after the effect and before the answer does ------------------------------------
+
+
+class Ledger(GenServer):
+    """Books a sum in a table that outlives it, then answers."""
+
+    async def handle_call(self, request: Any, caller: Any, table: Any) -> Any:
+        match request:
+            case ("book", key):
+                await ets.update_counter(table, "sum", 1)
+                return Reply("ok", table)
+            case ("book once", key):
+                if await ets.insert_new(table, (key, "booked")):
+                    await ets.update_counter(table, "sum", 1)
+                return Reply("ok", table)
+
+
+async def started(table: Any) -> Any:
+    return await GenServer.start_link(Ledger, table, name="ledger")
+
+
+async def books(request: str) -> int:
+    table = await ets.new("accounts", access="public")
+    await ets.insert(table, ("sum", 0))
+    child = ChildSpec(id="ledger", start=(started, (table,)))
+    await Supervisor.start_link([child], strategy="one_for_one")
+    ref = spawn(retries, self_(), request)
+    await receive(("booked", ref))
+    return await ets.lookup_element(table, "sum", 2)
+
+
+async def retries(main: Any, request: str) -> None:
+    for _ in range(5):
+        try:
+            await GenServer.call("ledger", (request, 1), timeout=None)
+        except Exit:
+            await sleep(10)
+        else:
+            send(main, ("booked", self_()))
+            return
+
+
+@spec(victims=("ledger",))
+async def booked_twice() -> None:
+    assert await books("book") == 1
+
+
+@spec(victims=("ledger",))
+async def booked_at_most_once() -> None:
+    assert await books("book once") <= 1
+
+
+@pytest.mark.parametrize("name", ["walk", "portfolio"])
+def test_a_crash_after_the_effect_and_before_the_answer_is_found(name: str) -> None:
+    found = verdict(booked_twice, name, runs=600)
+    assert found.word == "Violated"
+    assert "faults: found with at most 1 of 1" in found.notes
+    assert found.counterexample.deviations == 1
+    assert verdict(booked_at_most_once, name, runs=200).word == "Held"
+
+
+# --- Messages ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "extra"),
+    [
+        ("drop", {"''", "'a'", "'b'", "'ab'"}),
+        ("duplicate", {"'aab'", "'abb'", "'ab'"}),
+        ("delay", {"'ba'", "'ab'"}),
+    ],
+)
+def test_each_kind_does_to_messages_what_it_says(kind: str, extra: set[str]) -> None:
+    async def main() -> str:
+        return await hears()
+
+    declared = spec(faults=(kind,))(main)
+    usual = returned(declared, 0, "cluster")
+    assert returned(declared, 1, "cluster") - usual == extra - usual - {"''"}
+    assert returned(declared, 1, "node") == returned(declared, 0, "node")
+
+
+async def sends_one(main: Any) -> None:
+    send(main, "only")
+
+
+async def waits_for_one() -> None:
+    spawn(sends_one, self_())
+    await receive(ANY)
+
+
+def test_a_lost_message_leaves_its_receiver_stuck_and_signals_are_never_lost() -> None:
+    lossy = spec(faults=("drop",))(waits_for_one)
+    found = verdict(lossy, network="cluster")
+    assert {one.kind for one in found.counterexample.findings} == {"stuck"}
+    assert [pick for _, pick in found.counterexample.settings.picks] == ["drop <root.1> <root>"]

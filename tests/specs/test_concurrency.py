@@ -1,0 +1,81 @@
+"""Concurrent systems: the bug of each is found, and its mended twin holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checkers.check import Budget, check
+from simkernel.loading import load
+from tests.meta.house import ROOT
+
+FOLDER = (ROOT / "specs" / "concurrency").relative_to(Path.cwd())
+# What is found first: its kind, words of it, and with how many faults.
+FOUND = {
+    "abd_register": ("property", "no order explains all answers", 0),
+    "agent_tools": ("property", "at most one booking", 0),
+    "bounded_buffer": ("caller stuck", "'put'", 0),
+    "circuit_breaker": ("property", "one probe at a time", 0),
+    "late_reply": ("crash", "AssertionError", 0),
+    "lock_server": ("caller stuck", "'take'", 1),
+    "paxos": ("property", "one value is chosen", 0),
+    "philosophers": ("caller stuck", "'take'", 0),
+    "rate_limiter": ("property", "no more than the limit", 0),
+    "restart_race": ("crash", "already_started", 0),
+    "ring_election": ("property", "at most one leader", 0),
+    "two_phase_commit": ("property", "all do the same", 0),
+    "work_queue": ("crash", "AssertionError", 1),
+}
+# Of these every run is seen.
+SMALL = {
+    "philosophers": "rf", "restart_race": "rf", "ring_election": "dfs", "two_phase_commit": "dfs",
+}  # fmt: skip
+
+
+def checked(name: str, strategy: str, faults: int, runs: int) -> Any:
+    """Check a spec."""
+    budget = Budget(runs=runs, seconds=1e9)
+    return check(load(str(FOLDER / f"{name}.py")), {}, strategy=strategy, faults=faults,
+                 budget=budget)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_its_bug_is_found(name: str) -> None:
+    kind, words, faults = FOUND[name]
+    found = checked(name, "portfolio", faults, 400).counterexample
+    assert found is not None
+    assert found.findings[0].kind == kind
+    assert any(words in finding.text for finding in found.findings)
+    assert found.deviations <= 12 or name == "abd_register"
+
+
+def test_limit_a_stale_read_is_shown_with_many_steps_away_from_the_default() -> None:
+    """It needs a whole read between two writes of another: no single step can be taken back."""
+    found = checked("abd_register", "portfolio", 0, 400).counterexample
+    assert found is not None
+    assert found.deviations > 12
+
+
+@pytest.mark.parametrize("name", [name for name in FOUND if FOUND[name][2]])
+def test_without_faults_it_holds(name: str) -> None:
+    assert checked(name, "portfolio", 0, 100).word == "Held"
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_its_mended_twin_holds(name: str) -> None:
+    faults = FOUND[name][2]
+    verdict = checked(f"{name}_fixed", "portfolio", faults, 200)
+    assert (verdict.word, verdict.counterexample) == ("Held", None)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_its_mended_twin_holds_in_every_run(name: str) -> None:
+    verdict = checked(f"{name}_fixed", SMALL[name], 0, 1)
+    assert (verdict.word, verdict.complete) == ("Held", True)
+
+
+def test_every_spec_is_in_the_table_and_has_a_twin() -> None:
+    names = {path.stem for path in FOLDER.glob("*.py")}
+    assert names == {*FOUND, *(f"{name}_fixed" for name in FOUND)}

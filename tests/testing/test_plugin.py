@@ -1,0 +1,151 @@
+"""The pytest plugin, through pytest itself in a process of its own."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from tests.meta.pages import environment
+
+INSTALLED = any(
+    one.value == "simkernel.testing.plugin"
+    for one in importlib.metadata.entry_points(group="pytest11")
+)
+PLUGIN = [] if INSTALLED else ["-p", "simkernel.testing.plugin"]
+
+RACE = """
+import pytest
+from simkernel import Exit, always, receive, self_, send, spawn, spec
+
+async def sender(main, name):
+    send(main, name)
+
+async def race():
+    for name in ("first", "second"):
+        spawn(sender, self_(), name)
+    assert await receive("first", "second") == "first", "the second was faster"
+
+@pytest.mark.sim
+async def test_race():
+    await race()
+
+@pytest.mark.sim(runs=50)
+async def test_no_race():
+    spawn(sender, self_(), "first")
+    assert await receive() == "first"
+
+@pytest.mark.sim(strategy="dfs", require_complete=True)
+@pytest.mark.parametrize("name", ["a", "b"])
+async def test_with_parameters(name):
+    spawn(sender, self_(), name)
+    assert await receive() == name
+
+@pytest.mark.sim(expect=("crash",))
+async def test_expected():
+    raise Exit("on purpose")
+
+@pytest.mark.sim(properties={"silence": always(lambda world: not world.logged)})
+async def test_property():
+    pass
+
+def test_fixture(sim):
+    assert sim.check(quiet, runs=20).word == "Held"
+    assert sim.run(quiet).returned == 7
+
+async def quiet():
+    return 7
+
+def test_ordinary():
+    assert 1 + 1 == 2
+"""
+
+
+def pytest_run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *PLUGIN, *options],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "test_race.py").write_text(RACE, encoding="utf-8")
+    return tmp_path
+
+
+def test_only_what_can_fail_fails(folder: Path) -> None:
+    done = pytest_run(folder, "-q")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "1 failed, 7 passed" in done.stdout
+    assert "FAILED test_race.py::test_race" in done.stdout
+
+
+def test_a_failure_shows_the_run_and_how_to_have_it_again(folder: Path) -> None:
+    done = pytest_run(folder, "-q", "test_race.py::test_race")
+    assert "Violated on node, time with steps of 0 to 10 ms: crash" in done.stdout
+    assert "the second was faster" in done.stdout
+    assert "2 steps away from the default schedule" in done.stdout
+    assert "rule " in done.stdout
+    (command,) = re.findall(r"replay  pytest '(\S+)' --sim-replay (\S+)", done.stdout)
+    again = pytest_run(folder, "-q", command[0], "--sim-replay", command[1])
+    assert again.returncode == 1
+    assert "the second was faster" in again.stdout
+    assert (folder / ".simkernel" / "test_race.py-test_race.jsonl").is_file()
+    mended = RACE.replace('== "first", "the', 'in ("first", "second"), "the')
+    (folder / "test_race.py").write_text(mended, encoding="utf-8")
+    assert pytest_run(folder, "-q", command[0], "--sim-replay", command[1]).returncode == 0
+
+
+def test_options_of_the_session_replace_those_of_the_mark(folder: Path) -> None:
+    done = pytest_run(folder, "-q", "test_race.py::test_race", "--sim-runs", "1")
+    assert done.returncode == 0, done.stdout
+    done = pytest_run(folder, "-q", "test_race.py::test_no_race", "--sim-strategy", "sideways")
+    assert done.returncode == 1
+    assert "sideways" in done.stdout
+
+
+def test_an_unknown_option_of_the_mark_is_named(folder: Path) -> None:
+    text = RACE.replace("@pytest.mark.sim(runs=50)", "@pytest.mark.sim(rums=50)")
+    (folder / "test_race.py").write_text(text, encoding="utf-8")
+    done = pytest_run(folder, "-q", "test_race.py::test_no_race")
+    assert "sim has no option 'rums'; it has runs, seconds, strategy" in done.stdout
+
+
+def test_verdict_and_blob_are_properties_in_junit_xml(folder: Path) -> None:
+    pytest_run(folder, "-q", "test_race.py", "--junit-xml", "out.xml", "-o", "junit_family=xunit1")
+    cases = ElementTree.parse(folder / "out.xml").getroot().iter("testcase")
+    found = {
+        case.get("name"): {one.get("name"): one.get("value") for one in case.iter("property")}
+        for case in cases
+    }
+    assert (found["test_no_race"]["simkernel"] or "").startswith("Held within the budget")
+    assert (found["test_race"]["simkernel"] or "").startswith("Violated")
+    assert (found["test_race"]["simkernel-replay"] or "").startswith("sk1.")
+    assert found["test_ordinary"] == {}
+
+
+def test_it_works_under_xdist(folder: Path) -> None:
+    done = pytest_run(folder, "-q", "-n", "2")
+    assert "1 failed, 7 passed" in done.stdout, done.stdout
+
+
+def test_nothing_is_imported_before_a_test_needs_it(tmp_path: Path) -> None:
+    (tmp_path / "test_plain.py").write_text(
+        "import sys\n\ndef test_plain():\n"
+        "    ours = {n for n in sys.modules if n.startswith(('simkernel', 'checkers'))}\n"
+        "    assert ours <= {'simkernel', 'simkernel.testing', 'simkernel.testing.plugin'}, ours\n",
+        encoding="utf-8",
+    )
+    done = pytest_run(tmp_path, "-q")
+    assert done.returncode == 0, done.stdout

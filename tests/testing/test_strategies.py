@@ -1,0 +1,155 @@
+"""Hypothesis strategies: what they draw, what they find, and to what it shrinks."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import run_state_machine_as_test
+
+from simkernel import GenServer, Model, NoReply, Ok, Reply, receive, self_, send, sleep, spawn
+from simkernel.errors import ArgumentError
+from simkernel.terms import freeze, thaw
+from simkernel.testing.strategies import (
+    Schedule,
+    exit_reasons,
+    linearizability_machine,
+    messages,
+    parallel_calls,
+    run_under,
+    schedules,
+)
+
+MANY = settings(max_examples=300, deadline=None, derandomize=True, database=None)
+
+
+async def sender(main: Any, name: str) -> None:
+    send(main, name)
+
+
+async def race() -> None:
+    for name in ("first", "second"):
+        spawn(sender, self_(), name)
+    assert await receive("first", "second") == "first", "the second was faster"
+
+
+def breaks(schedule: Schedule) -> bool:
+    try:
+        run_under(schedule, race)
+    except AssertionError as error:
+        return "the second was faster" in str(error)
+    return False
+
+
+def test_a_schedule_is_the_default_one_but_for_its_deviations() -> None:
+    schedule = Schedule({1: 1, 2: 5})
+    assert [schedule.pick("abc") for _ in range(4)] == ["a", "b", "c", "a"]
+
+
+def test_the_default_schedule_does_not_race_and_shrinking_leaves_what_it_takes() -> None:
+    assert not breaks(Schedule())
+    found = find(schedules(), breaks, settings=MANY)
+    assert len(found.deviations) <= 2
+    assert set(found.deviations.values()) == {1}
+
+
+@given(messages())
+def test_messages_are_terms(message: Any) -> None:
+    assert thaw(freeze(message)) == message
+
+
+@given(exit_reasons())
+def test_exit_reasons_are_terms(reason: Any) -> None:
+    assert thaw(freeze(reason)) == reason
+
+
+@pytest.mark.parametrize("wanted", ["normal", "kill", "killed", "shutdown", ("shutdown", "ok")])
+def test_exit_reasons_are_those_that_otp_tells_apart(wanted: Any) -> None:
+    assert find(exit_reasons(), lambda reason: reason == wanted, settings=MANY) == wanted
+
+
+class Register(Model):
+    initial = 0
+
+    def apply(self, state: Any, request: Any) -> Any:
+        match request:
+            case "read":
+                return state, state
+            case ("add", n):
+                return state + n, state + n
+
+
+class Cell(GenServer):
+    def init(self, value: Any) -> Any:
+        return Ok(value)
+
+    def handle_call(self, request: Any, caller: Any, value: Any) -> Any:
+        match request:
+            case "read":
+                return Reply(value, value)
+            case ("add", n):
+                return Reply(value + n, value + n)
+
+
+class Slow(Cell):
+    """Answers an addition at once, and does it a moment later."""
+
+    def handle_call(self, request: Any, caller: Any, value: Any) -> Any:
+        match request:
+            case ("add", n):
+                spawn(adds, self_(), n)
+                return Reply(value + n, value)
+        return super().handle_call(request, caller, value)
+
+    def handle_info(self, message: Any, value: Any) -> Any:
+        match message:
+            case ("add", n):
+                return NoReply(value + n)
+
+
+async def adds(cell: Any, n: int) -> None:
+    await sleep(1)
+    send(cell, ("add", n))
+
+
+async def start_cell() -> None:
+    await GenServer.start_link(Cell, 0, name="cell")
+
+
+async def start_slow() -> None:
+    await GenServer.start_link(Slow, 0, name="cell")
+
+
+REQUESTS = st.one_of(st.just("read"), st.tuples(st.just("add"), st.integers(1, 3)))
+STATEFUL = settings(
+    max_examples=60, stateful_step_count=12, deadline=None, derandomize=True, database=None,
+    suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink],
+)  # fmt: skip
+
+
+def test_a_linearizable_server_passes() -> None:
+    machine = linearizability_machine(start_cell, "cell", REQUESTS, Register())
+    run_state_machine_as_test(machine, settings=STATEFUL)
+
+
+def test_a_server_that_answers_too_early_is_shrunk_to_two_calls() -> None:
+    machine = linearizability_machine(start_slow, "cell", REQUESTS, Register())
+    with pytest.raises(AssertionError, match="no order explains all answers") as failure:
+        run_state_machine_as_test(machine, settings=STATEFUL)
+    notes = "\n".join(getattr(failure.value, "__notes__", []))
+    (calls,) = re.findall(r"clients call (\[.*\]); the schedule deviates at (\{.*\})", notes)[-1:]
+    assert sum(len(client) for client in eval(calls[0])) == 2
+    assert calls[1] == "{}"
+
+
+def test_parallel_calls_run_under_any_schedule() -> None:
+    run_under(Schedule({3: 2}), parallel_calls(start_cell, "cell", [["read"], [("add", 1)]]))
+
+
+@pytest.mark.parametrize("wrong", [{"clients": 0}, {"calls_max": 0}])
+def test_a_machine_needs_clients_and_calls(wrong: Any) -> None:
+    with pytest.raises(ArgumentError, match="at least one client"):
+        linearizability_machine(start_cell, "cell", REQUESTS, Register(), **wrong)
