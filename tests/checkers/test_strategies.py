@@ -161,7 +161,7 @@ async def looks_at_its_queue() -> Any:
 
 def test_rf_says_which_mailboxes_it_leaves_to_the_order_of_arrivals():
     found = explore(looks_at_its_queue, strategy="rf")
-    assert found.complete
+    assert not found.complete  # known limit: see test_differential
     assert [note.partition(":")[0] for note in found.notes] == ["<root>"]
     assert explore(two_words, strategy="rf").notes == ()
 
