@@ -148,7 +148,7 @@ def test_what_is_independent_commutes(kinds):
     assert len(pairs) > 30
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kinds", KINDS, ids=lambda kinds: "+".join(kinds) or "plain")
 def test_what_is_independent_commutes_in_many_programs(kinds):
     pairs: Counter[str] = Counter()

@@ -105,14 +105,14 @@ LARGE: list[tuple[str, tuple[Any, ...], int]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("strategy", ["rf", "dpor"])
 @pytest.mark.parametrize(("program", "arguments", "count"), LARGE)
 def test_every_class_of_a_larger_program_is_run_once(program, arguments, count, strategy):
     assert classes(program, arguments, strategy=strategy) == count
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("program", "arguments", "count"),
     [

@@ -100,7 +100,7 @@ def test_random_programs_have_the_outcomes_of_the_reference():
     assert compared(random_programs(102, 80, 6, states=150, timers=False)) == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(200, 204))
 def test_more_random_programs_have_the_outcomes_of_the_reference(seed):
     timed = seed % 2 == 0
@@ -179,7 +179,7 @@ def test_programs_of_the_kernel_have_the_outcomes_of_plain_search(kinds):
     assert list(differences(301, 20, 6, **kinds)) == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(400, 402))
 @pytest.mark.parametrize("kinds", KINDS, ids=lambda kinds: "+".join(kinds) or "plain")
 def test_more_programs_of_the_kernel_have_the_outcomes_of_plain_search(kinds, seed):

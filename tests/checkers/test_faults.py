@@ -104,7 +104,7 @@ async def hears_two() -> tuple[Any, ...]:
     return tuple(sorted(words))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_budget_bounds_how_many_crash() -> None:
     nobody = returned(hears_two, 0)
     one, two = returned(hears_two, 1), returned(hears_two, 2)
@@ -116,7 +116,7 @@ async def fails_if_both_are_cut() -> None:
     assert await hears_two() != ("a", "a")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_fewest_faults_are_found_first_and_named() -> None:
     one = verdict(fails_if_both_are_cut, faults=1)
     assert (one.word, one.complete) == ("Held", True)

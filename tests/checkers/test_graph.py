@@ -46,7 +46,7 @@ def test_states_of_the_lost_increment(threads: int, states: int, orbits: int) ->
     assert graph.networkx().number_of_edges() == graph.generated - 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_states_of_the_lost_increment_of_six() -> None:
     assert len(explored(LostIncrement(6))) == 118_509
     assert len(explored(LostIncrement(6, symmetric=True))) == 539
