@@ -6,6 +6,7 @@ likely the next run is to show one that is new.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -64,7 +65,7 @@ class Seen:
         return once / runs if runs else None
 
 
-class Hunting(Base):
+class Hunting(Base, ABC):
     """What random searches have in common."""
 
     time = "with steps of 0 to 10 ms"
@@ -89,9 +90,9 @@ class Hunting(Base):
             run.m.close()
         self.cut = f"the budget of {self.plan.runs} runs is spent"
 
+    @abstractmethod
     def run(self, number: int) -> tuple[Judged, str]:
         """Make one run."""
-        raise NotImplementedError
 
     def drawn(self, number: int, picker: str) -> Settings:
         """Give the settings of a run; in the first one steps take no time."""
@@ -172,9 +173,9 @@ class Scheduled(Hunting):
         """Without durations the order is the scheduler's alone; with them timeouts may race."""
         return number % 4 == 3
 
+    @abstractmethod
     def scheduler(self, m: Watched, random: Random, number: int) -> Scheduler:
         """Make the scheduler of a run."""
-        raise NotImplementedError
 
     def run(self, number: int) -> tuple[Judged, str]:
         """Make one run."""
