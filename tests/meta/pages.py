@@ -19,6 +19,8 @@ from tests.meta.house import ROOT, files
 
 SIMKERNEL = Path(sys.executable).with_name("simkernel")
 ANYTHING = "..."
+# With these pytest prints more, or in another way: a test run says the same here and there.
+TALKATIVE = frozenset({"CI", "BUILD_NUMBER", "PYTEST_ADDOPTS", "FORCE_COLOR"})
 # A page that takes longer is no page for a newcomer.
 SECONDS_MAX = 60
 
@@ -95,7 +97,8 @@ def commands(text: str) -> list[Command]:
 def environment() -> dict[str, str]:
     """Describe a plain terminal, and this tree rather than another one that may be installed."""
     plain = {"NO_COLOR": "1", "COLUMNS": "100", "TERM": "dumb", "PYTHONPATH": str(ROOT)}
-    return os.environ | plain
+    inherited = {name: text for name, text in os.environ.items() if name not in TALKATIVE}
+    return inherited | plain
 
 
 def printed_by(command: Command) -> list[str]:
