@@ -72,10 +72,8 @@ class ConcreteClock:
     def arm(self, timer: Timer, low: int, high: int, since: bool | Instant) -> None:
         """Let `timer` come between `low` and `high` from now, or from an instant."""
         start = self.now
-        if since is True:
-            start = 0
-        elif since is not False:
-            start = since.offset_us
+        if since is not False:
+            start = 0 if since is True else since.offset_us
         due = start + (low if low == high else self.draw((low, high)))
         if due <= self.now:
             timer.due = self.now

@@ -19,10 +19,11 @@ from simkernel.kernel.mailbox import append
 from simkernel.kernel.patterns import taken, takes
 from simkernel.kernel.process import BUSY, EXITING, NEW, WAITING, Process, Timer
 from simkernel.kernel.signals import HANDLERS, admits
-from simkernel.kernel.steps import begin, settle, stopped
-from simkernel.terms import Frozen, thaw
+from simkernel.kernel.steps import begin, enter, settle, stopped
+from simkernel.terms import Frozen, Pid, thaw
 
-_SEND, _MESSAGE = codes.SEND, codes.S_MESSAGE
+_SEND, _MONITOR, _DEMONITOR = codes.SEND, codes.MONITOR, codes.DEMONITOR
+_MESSAGE = codes.S_MESSAGE
 Signal = tuple[Any, ...]
 
 
@@ -94,8 +95,13 @@ def _taken(m: Machine, p: Process, message: Any) -> Any:
     """Take a message out of the hand of `_last_message`; gives what the receive gives."""
     if m.tape is not None:
         m.tape(("take", p.pid, message))
-    if p.timer is not None:
-        m.disarm(p.timer)
+    timer = p.timer
+    if timer is not None:
+        p.timer = None
+        m.clock.disarm(timer)
+        if timer.slot >= 0:
+            m.deactivate(timer)
+        m.spare_timers.append(timer)
     p.expired = False
     patterns = p.want.patterns
     return taken(patterns, message) if patterns else thaw(message)
@@ -130,6 +136,9 @@ def _serve(m: Machine, p: Process, value: Any, random: Callable[[], float], budg
         if ctx.unawaited is not None:
             forgotten()
         kind = type(want)
+        if kind is Receive and want.after and p.notes is None:
+            _limited(m, p, want, outbox, random)
+            return
         if (kind is not Receive and kind is not Rest) or want.after is not None or p.notes:
             _finish(m, p, want, outbox, random)
             return
@@ -177,9 +186,29 @@ def _finish(
         m.burst_effects(p, random)
 
 
+def _limited(
+    m: Machine, p: Process, want: Any, outbox: list[Any], random: Callable[[], float]
+) -> None:
+    """Let the effects of a step leave, after which `p` waits for so long: as a call does."""
+    p.want = want
+    left = _common(m, p, outbox)
+    m.count += 1
+    if left < len(outbox):
+        outbox.append((codes.ENTER, want.after))
+        p.effects, p.cursor, p.status = outbox, left, BUSY
+        m.burst_effects(p, random)
+        return
+    m.count += 1
+    if m.tape is not None:
+        m.tape(("enter", p.pid, want.after))
+    enter(m, p, want.after)
+    if p.match < 0 and p.arrived is None:
+        m.deactivate(p)
+
+
 def _leave(m: Machine, p: Process, outbox: list[Any], random: Callable[[], float]) -> None:
     """Let the effects of a step leave, after which `p` waits for a message."""
-    left = _sends(m, p, outbox)
+    left = _common(m, p, outbox)
     if left < len(outbox):
         p.effects, p.cursor, p.status = outbox, left, BUSY
         m.burst_effects(p, random)
@@ -187,26 +216,62 @@ def _leave(m: Machine, p: Process, outbox: list[Any], random: Callable[[], float
         m.deactivate(p)
 
 
-def _sends(m: Machine, p: Process, outbox: list[Any]) -> int:
-    """Let the sends to pids at the head of `outbox` leave; gives how many there were."""
+def _common(m: Machine, p: Process, outbox: list[Any]) -> int:
+    """Let the commonest effects at the head of `outbox` leave; gives how many there were.
+
+    They are sends to pids and aliases, and the monitor and demonitor of a call.
+    """
     active, processes, spare, tape = m.active, m.processes, m.spare, m.tape
     left = 0
     for effect in outbox:
-        if effect[0] != _SEND:
+        code = effect[0]
+        signal = effect
+        if code == _SEND:
+            dest = effect[5]
+            target = processes.get(dest if effect[4] is None else dest.home)
+        elif code == _MONITOR:
+            target = processes.get(effect[1]) if type(effect[1]) is Pid else None
+            if target is None or target is p:
+                break
+            # One that no send follows may leave late (rule 6.20).
+            if left + 1 == len(outbox) or outbox[left + 1][0] != _SEND:
+                break
+            signal = _monitor(p, effect)
+        elif code == _DEMONITOR:
+            ref = effect[1]
+            found = p.monitors.pop(ref, None) if p.monitors else None
+            if found is None:
+                break
+            if p.aliases and p.aliases.get(ref) in ("demonitor", "reply_demonitor"):
+                del p.aliases[ref]
+            target = None if found[0] is None else processes.get(found[0])
+            signal = (codes.S_DEMONITOR, p.pid, ref)
+        else:
             break
         left += 1
         if tape is not None:
-            tape(("send", p.pid, *effect[1:]))
-        dest = effect[5]
-        target = processes.get(dest if effect[4] is None else dest.home)
+            tape((codes.EFFECTS[code], p.pid, *effect[1:]))
         if target is None:
             continue
         queue = target.arrived
         if queue is None:
             queue = target.arrived = spare.pop() if spare else deque()
-        queue.append(effect)
+        queue.append(signal)
         if target.slot < 0:
             target.slot = len(active)
             active.append(target)
     m.count += left
     return left
+
+
+def _monitor(p: Process, effect: Signal) -> Signal:
+    """Start a monitor; gives its signal."""
+    _, dest, ref, alias = effect
+    if alias is not None:
+        if p.aliases is None:
+            p.aliases = {}
+        p.aliases[ref] = alias
+    if p.monitors is None:
+        p.monitors = {}
+    p.monitors[ref] = (dest, dest)
+    return (codes.S_MONITOR, p.pid, ref, dest)

@@ -96,6 +96,7 @@ class Machine:
         self.channels: dict[tuple[Any, Pid], Channel] = {}
         self.active: list[Any] = []
         self.spare: list[deque[Any]] = []
+        self.spare_timers: list[Timer] = []  # of receives with a time limit that took a message
         self.logged: list[Any] = []
         self.deaths: list[Death] = []
         self.count = 0

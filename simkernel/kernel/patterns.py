@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any
 
 from simkernel.errors import UsageError
-from simkernel.terms import equal, thaw
+from simkernel.terms import Frozen, equal, thaw
 
 
 class Timeout(Enum):
@@ -171,7 +171,8 @@ def takes(patterns: tuple[Any, ...], message: Any) -> bool:
     """Tell whether one of the clauses takes a (frozen) message."""
     if not patterns:
         return True
-    message = thaw(message)
+    if type(message) is Frozen:
+        message = thaw(message)
     for pattern in patterns:  # noqa: SIM110 (a generator costs as much as the match)
         if _bind(pattern, message, {}):
             return True
@@ -182,7 +183,7 @@ def taken(patterns: tuple[Any, ...], message: Any) -> Any:
     """Give what the receive gives for a message that it takes."""
     message = thaw(message)
     for pattern in patterns:
-        if _captures(pattern):
+        if type(pattern) in _CAPTURING and _captures(pattern):
             break
     else:
         return message

@@ -268,7 +268,11 @@ def wait(m: Machine, p: Process) -> None:
 
 def enter(m: Machine, p: Process, ms: int) -> None:
     """Enter a receive with a time limit."""
-    timer = p.timer = Timer(NO_REF, "expire", None, None, p)
+    if m.spare_timers:
+        timer = p.timer = m.spare_timers.pop()
+        timer.process = p
+    else:
+        timer = p.timer = Timer(NO_REF, "expire", None, None, p)
     wait(m, p)
     m.clock.arm(timer, ms * 1000, ms * 1000, False)
 

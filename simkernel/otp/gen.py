@@ -386,7 +386,7 @@ class Answered(Pattern):
         if type(value) is not tuple:
             return False
         if len(value) == 2:
-            return bool(value[0] == self.tag)
+            return value[0] is self.tag or bool(value[0] == self.tag)
         return len(value) == 5 and value[0] == "DOWN" and bool(value[1] == self.ref)
 
     def __repr__(self) -> str:
@@ -438,7 +438,7 @@ class Call(Awaited[Any]):
         else:
             ref = tag = monitor(pid, alias="demonitor")
         post(pid, (self.label, (me, tag), self.request), self.request)
-        wanted = Receive((Answered(tag, ref),), timeout, why=("call", pid, self.request))
+        wanted = Receive((Answered(tag, ref),), timeout, False, ("call", pid, self.request))
         message = yield wanted
         if message is TIMEOUT:
             # An answer that came in the last moment counts (as in OTP); any later one is dropped.
@@ -469,10 +469,14 @@ def ask(
     depth: int = 3,
 ) -> Awaited[Any]:
     """Make a call; `mfa` and `args` are what its exits show, `depth` where it was made."""
-    running("call()")
+    ctx = context
+    if ctx.process is None or ctx.unawaited is not None:
+        running("call()")
     if timeout is not None and (type(timeout) is not int or timeout < 0):
         raise ArgumentError(f"call(timeout={timeout!r}): give ms from 0 on, or None for infinity")
-    return expect(Call(mfa, args, request, timeout, label), depth)
+    call = Call(mfa, args, request, timeout, label)
+    ctx.unawaited = call
+    return expect(call, depth) if ctx.careful else call
 
 
 def cast(server: Any, request: Any) -> Awaited[str]:
