@@ -58,12 +58,13 @@ class Breadth(Base):
 
     def __init__(self, plan: Plan):
         super().__init__(plan)
+        self.time = plan.times()
         self._path: list[Label] = []
 
     def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
         """Visit every situation; yield the ends, and a run for each property that a lasso fails."""
         plan = self.plan
-        run = plan.judged(plan.any_time(), snapshots=True)
+        run = plan.judged(plan.recorded(), snapshots=True)
         asked = _predicates(plan.spec.properties.values())
         search = Search(Situations(run))
         self.graph = graph = search.graph
@@ -104,7 +105,7 @@ class Breadth(Base):
 
     def _gone_round(self, name: str, found: Lasso) -> Judged:
         self._path = [*found.stem, *found.cycle]
-        again = self.plan.judged(self.plan.any_time(), snapshots=True)
+        again = self.plan.judged(self.plan.recorded(), snapshots=True)
         for transition, _ in self._path:
             again.apply(transition)
         again.round = (name, len(found.stem))
@@ -118,7 +119,7 @@ class Breadth(Base):
             if not usual
         )
         length = len(self._path)
-        return replace(self.plan.any_time(), picks=picks, effects_max=max(length, 1))
+        return replace(self.plan.recorded(), picks=picks, effects_max=max(length, 1))
 
 
 def _actor(label: Label) -> Any:

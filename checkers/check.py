@@ -10,7 +10,7 @@ from checkers.coverage import Coverage
 from checkers.finding import known_kinds
 from checkers.judged import Judged
 from checkers.monitor import Sometimes
-from checkers.search import Plan, Search
+from checkers.search import ANY_TIME, Plan, Search
 from checkers.shrink import smallest
 from checkers.strategies import strategy as begin
 from checkers.verdict import Counterexample, Searched, Verdict
@@ -72,6 +72,7 @@ def check(
     budget: Budget | None = None,
     seed: int = 0,
     faults: int = 0,
+    time: str = ANY_TIME,
     elapsed: Callable[[], float] = lambda: 0.0,
     progress: Callable[[int, int, bool], None] = lambda runs, transitions, found: None,
 ) -> Verdict:
@@ -83,7 +84,7 @@ def check(
     known_kinds(spec.expect)
     budget = budget or Budget()
     search = begin(
-        strategy, Plan(spec, parameters, network, budget.runs, budget.effects, seed, faults)
+        strategy, Plan(spec, parameters, network, budget.runs, budget.effects, seed, faults, time)
     )
     state = _Progress()
 

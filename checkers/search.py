@@ -11,7 +11,7 @@ from simkernel.settings import Settings
 from simkernel.spec import Spec
 
 STEP_MS = (0.0, 10.0)
-ANY_TIME = "any"
+ANY_TIME, BOUNDED = "any", "bounded"
 RUN_MAX = 5_000
 """The most transitions of one run that a search of classes follows: it remembers all of them."""
 
@@ -33,17 +33,27 @@ class Plan:
     effects: int = 100_000
     seed: int = 0
     faults: int = 0
+    time: str = ANY_TIME
 
     def judged(self, settings: Settings, **options: Any) -> Judged:
         """Make a run."""
         return Judged(self.spec, self.parameters, settings, **options)
 
-    def any_time(self) -> Settings:
-        """Give the settings of a run in which steps take any time."""
+    def recorded(self) -> Settings:
+        """Give the settings of a run that a systematic search picks: its times are not drawn."""
+        bounded = self.time == BOUNDED
         return Settings(
-            network=self.network, time=ANY_TIME, picker="recorded", effects_max=self.effects,
-            faults=self.faults,
+            network=self.network, time=self.time, picker="recorded", effects_max=self.effects,
+            faults=self.faults, step_ms=STEP_MS if bounded else (0, 0),
+            latency_ms=STEP_MS if bounded and self.network == "cluster" else (0, 0),
         )  # fmt: skip
+
+    def times(self) -> str:
+        """Say how long things take in such a run."""
+        if self.time == ANY_TIME:
+            return ANY_TIME
+        what = "steps and signals" if self.network == "cluster" else "steps"
+        return f"bounded ({what} of {STEP_MS[0]:g} to {STEP_MS[1]:g} ms)"
 
 
 class Search(Protocol):

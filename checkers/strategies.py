@@ -23,7 +23,7 @@ from checkers.linearizable import sequential_order
 from checkers.monitor import Consistent
 from checkers.recorder import Watched
 from checkers.reduction import Reduction
-from checkers.search import RUN_MAX, Base, Limit, Plan, Search
+from checkers.search import ANY_TIME, RUN_MAX, Base, Limit, Plan, Search
 from simkernel.errors import UnknownStrategy, UsageError
 from simkernel.kernel import driver
 from simkernel.kernel.machine import Machine, Transition
@@ -39,12 +39,13 @@ class Depth(Base):
 
     def __init__(self, plan: Plan, share: float = 1.0):
         super().__init__(plan)
+        self.time = plan.times()
         self.share = share
 
     def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
         """Visit every situation once."""
         plan = self.plan
-        run = plan.judged(plan.any_time(), snapshots=True)
+        run = plan.judged(plan.recorded(), snapshots=True)
         self._dfs = search = Dfs(run, depth_max=plan.effects, history=run.history)
 
         def cut() -> bool:
@@ -63,7 +64,7 @@ class Depth(Base):
         """Replay the run that stands at its end now."""
         path = self._dfs.path
         picks = tuple((step, str(path[step])) for step in self._dfs.deviations())
-        return replace(self.plan.any_time(), picks=picks)
+        return replace(self.plan.recorded(), picks=picks)
 
 
 class ByClasses(Base):
@@ -82,6 +83,12 @@ class ByClasses(Base):
                 where="--strategy",
                 hint="Use --strategy dfs, walk or delay.",
             )
+        if plan.time != ANY_TIME:
+            raise UsageError(
+                f"{self.name} makes one run of a class whatever its times, and knows no bounds",
+                where="--time",
+                hint="Use --strategy dfs, bfs or delay with --time bounded.",
+            )
         if plan.faults:
             raise UsageError(
                 f"{self.name} knows no faults",
@@ -94,7 +101,7 @@ class ByClasses(Base):
         )
 
     def _machine(self) -> Watched:
-        self._run = self.plan.judged(self.plan.any_time(), kind=Watched)
+        self._run = self.plan.judged(self.plan.recorded(), kind=Watched)
         m = self._run.m
         assert isinstance(m, Watched)
         return m
@@ -128,9 +135,9 @@ class ByClasses(Base):
         """Replay the run that stands at its end now."""
         recorder = self.reduction.recorder
         assert recorder is not None
-        fresh = self.plan.judged(self.plan.any_time()).m
+        fresh = self.plan.judged(self.plan.recorded()).m
         picks = deviations(fresh, recorder.path)
-        return replace(self.plan.any_time(), picks=picks)
+        return replace(self.plan.recorded(), picks=picks)
 
     def notes(self) -> list[str]:
         """Say where mailboxes had to be searched by the order of arrivals."""
@@ -148,10 +155,14 @@ class Hunt(Base):
 
     name = "delay"
 
+    def __init__(self, plan: Plan):
+        super().__init__(plan)
+        self.time = plan.times()
+
     def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
         """Make the schedules with the fewest delays, `plan.runs` of them."""
         plan = self.plan
-        self.delays = search = Delays(lambda: plan.judged(plan.any_time()), depth_max=plan.effects)
+        self.delays = search = Delays(lambda: plan.judged(plan.recorded()), depth_max=plan.effects)
 
         def cut() -> bool:
             self.cut = limit(1.0)
@@ -167,7 +178,7 @@ class Hunt(Base):
 
     def settings(self) -> Settings:
         """Replay the last run."""
-        return replace(self.plan.any_time(), picks=self.delays.picks)
+        return replace(self.plan.recorded(), picks=self.delays.picks)
 
     def notes(self) -> list[str]:
         """Say how many delays were all tried."""
@@ -183,14 +194,17 @@ class Auto(Base):
     def __init__(self, plan: Plan):
         super().__init__(plan)
         asked = of_situations(plan.spec)
+        timed = plan.time != ANY_TIME
         self._why = "one run of every class is enough"
         if asked:
             self._why = f"the property {asked!r} looks at situations"
         if plan.faults:
             self._why = "faults may happen in every situation"
+        if timed:
+            self._why = "a situation knows its times"
         self._first: Depth | ByClasses = (
             Depth(plan, share=0.5)
-            if asked or plan.faults
+            if asked or plan.faults or timed
             else ByClasses(plan, by_message=True, share=0.5)
         )
         self._now: Search = self._first
@@ -210,7 +224,7 @@ class Auto(Base):
         before = first.runs, first.transitions
         self._now = Mixed(self.plan)
         self.seen = self._now.seen
-        self.time = f"any, then {self._now.time}"
+        self.time = f"{first.time}, then {self._now.time}"
         yield from self._part(limit, *before)
         self.cut = self._now.cut
 

@@ -8,7 +8,7 @@ from typing import Any
 from simkernel.errors import UsageError
 
 NETWORKS = ("node", "cluster")
-TIMES = ("concrete", "any")
+TIMES = ("concrete", "bounded", "any")
 PICKERS = ("bursts", "walk", "first", "recorded")
 EFFECTS_MAX = 10_000_000
 
@@ -18,10 +18,10 @@ class Settings:
     """Network, time model, picker and bounds of a run.
 
     `step_ms` and `latency_ms` are (low, high) intervals that a concrete clock draws from, with
-    `seed`. `picker` "bursts" is the fast simulation, "walk" picks every transition at random,
-    "first" is the default schedule; "recorded" follows `picks`, as (step, transition) pairs
-    where a run leaves the default schedule. `faults` is how many crashes and lost, doubled or
-    delayed messages there may be.
+    `seed`; with time "bounded" every duration between them is possible. `picker` "bursts" is the
+    fast simulation, "walk" picks every transition at random, "first" is the default schedule;
+    "recorded" follows `picks`, as (step, transition) pairs where a run leaves the default schedule.
+    `faults` is how many crashes and lost, doubled or delayed messages there may be.
     """
 
     network: str = "node"

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 from simkernel.choice import Chooser, First, Recorded, Walk
 from simkernel.errors import ForgottenAwait, SpecError, UnknownParameter
 from simkernel.kernel import driver
+from simkernel.kernel.bounded import BoundedClock
 from simkernel.kernel.clock import Clock, ConcreteClock
 from simkernel.kernel.faults import KINDS as FAULTS
 from simkernel.kernel.faults import Faults
@@ -108,6 +109,8 @@ def clock_of(settings: Settings) -> Clock:
     if settings.time == "any":
         return SymbolicClock()
     step, latency = interval_us(settings.step_ms), interval_us(settings.latency_ms)
+    if settings.time == "bounded":
+        return BoundedClock(step, latency)
     return ConcreteClock(settings.seed, step, latency)
 
 

@@ -13,7 +13,7 @@ import click
 from checkers.check import Budget, check
 from checkers.evidence import Evidence, gather
 from checkers.finding import known_kinds
-from checkers.search import ANY_TIME
+from checkers.search import ANY_TIME, BOUNDED
 from checkers.strategies import RANDOM, STRATEGIES
 from checkers.verdict import Counterexample, Verdict
 from reports.violation import raced, violation
@@ -73,9 +73,9 @@ COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
 @click.option(
     "--time",
     "time_model",
-    type=click.Choice(["any"]),
+    type=click.Choice([ANY_TIME, BOUNDED]),
     default=None,
-    help="All but the random strategies have no other: steps take any time, timers are exact.",
+    help="Of all but the random strategies, which draw: steps take any time, or up to 10 ms.",
 )
 @seed_option
 @param_option
@@ -117,7 +117,7 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
         raise UnknownStrategy(options["strategy"], known=STRATEGIES, where="--strategy")
     if options["time_model"] == ANY_TIME and options["strategy"] in RANDOM:
         raise UsageError(
-            f"{options['strategy']} draws its times",
+            f"{options['strategy']} draws its times, within the bounds of --time bounded",
             where="--time",
             hint="Use --strategy rf with --time any.",
         )
@@ -162,6 +162,7 @@ def _check(spec: Spec, parameters: dict[str, Any], options: dict[str, Any]) -> V
                 budget=budget,
                 seed=options["seed"],
                 faults=options["faults"],
+                time=options["time_model"] or ANY_TIME,
                 elapsed=lambda: time.monotonic() - start,
                 progress=show,
             )

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any
 
 from simkernel.kernel import codes
+from simkernel.kernel.bounded import BoundedClock
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.process import Process, Timer
 from simkernel.kernel.tables import Table
@@ -132,8 +134,15 @@ class _Walk:
         instants = [name for name in self.rename.numbers if not isinstance(name, Pid)]
         held = [name for name in instants if hasattr(name, "point")]
         ordered = [timer for _, timer in timers] + own
-        self.out.append(repr(m.clock.key(ordered, held)).encode())  # type: ignore[arg-type]
+        since = [] if m.bounded is None else self._going_on(m.bounded)
+        self.out.append(repr(m.clock.key(ordered, held, since)).encode())  # type: ignore[arg-type]
         self._term(("root", m.reached_horizon, m.faults.left if m.faults is not None else 0))
+
+    def _going_on(self, clock: BoundedClock) -> list[int]:
+        """Give the points since which something goes on."""
+        processes = [p for _, p in sorted(self._numbered(), key=itemgetter(0))]
+        ways = sorted(clock.sent, key=lambda way: (self._number(way[0]), self._number(way[1])))
+        return clock.going_on(processes, ways)
 
     def _loose(self, timer: Timer) -> bytes:
         return canonical((timer.dest, timer.message, timer.every), self._peek)

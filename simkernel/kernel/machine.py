@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from simkernel.errors import SimkernelError, UsageError
 from simkernel.kernel import codes
 from simkernel.kernel.awaited import context
+from simkernel.kernel.bounded import BoundedClock
 from simkernel.kernel.channels import Channel, arrive, catch_up, kept_back, travel
 from simkernel.kernel.clock import Clock, ConcreteClock
 from simkernel.kernel.ear import Ear
@@ -109,7 +110,10 @@ class Machine:
         step = getattr(self.clock, "step_us", (0, 0))
         self.slow = not self.clock.symbolic and step != (0, 0)
         self.delayed = self.cluster and getattr(self.clock, "latency_us", (0, 0)) != (0, 0)
+        self.bounded = clock if isinstance(clock, BoundedClock) else None
         self.root = self.create(ROOT, (freeze(main), freeze(args, "arguments")), ())
+        if self.bounded is not None:
+            self.bounded.follow(None)
 
     def listens(self, ear: Ear) -> None:
         """Let `ear` hear of this run."""
@@ -137,6 +141,8 @@ class Machine:
         # that polls does not starve the others in the default schedule.
         result.sort(key=_is_timeout)
         options = result + later
+        if self.bounded is not None:
+            options = [option for option in options if self.bounded.permits(option)]
         if self.faults is not None and options:
             options += [Transition(*fault) for fault in self.faults.options(self)]
         return options
@@ -148,6 +154,8 @@ class Machine:
             return False
         if kind in FAULTS:
             return self.faults is not None and (kind, who) in self.faults.options(self)
+        if self.bounded is not None:
+            return transition in self.enabled()
         if kind == "arrive":
             channel = self.channels.get(who)
             return channel is not None and channel.slot >= 0
@@ -232,6 +240,11 @@ class Machine:
     def apply(self, transition: Transition) -> None:
         """Let one enabled transition happen."""
         self.count += 1
+        self._happen(transition)
+        if self.bounded is not None:
+            self.bounded.follow(transition)
+
+    def _happen(self, transition: Transition) -> None:
         kind, who, way = transition
         if kind == "fire":
             self.come(self.timers[who])
@@ -241,7 +254,10 @@ class Machine:
             assert timer is not None
             self.come(timer)
             return
-        self.clock.passes()
+        if self.bounded is not None:
+            self.bounded.before(transition)
+        else:
+            self.clock.passes()
         if kind == "arrive":
             arrive(self, self.channels[who])
             return

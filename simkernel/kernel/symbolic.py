@@ -188,9 +188,10 @@ class SymbolicClock:
 
     # --- For fingerprints and snapshots ----------------------------------------------------------
 
-    def key(self, timers: list[Timer], instants: list[Instant]) -> Any:
+    def key(self, timers: list[Timer], instants: list[Instant], since: list[int]) -> Any:
         """Give the closed matrix over the points that still matter, in the order given."""
         points = [NOW, *(timer.due for timer in timers), *(instant.point for instant in instants)]
+        points += since
         offsets = tuple(instant.offset_us for instant in instants)
         return tuple(self.bounds[a].get(b) for a in points for b in points), offsets
 

@@ -106,7 +106,7 @@ async def main_of_two_clients() -> None:
 
 
 def test_two_requests_are_two_chains_though_one_server_answers_both() -> None:
-    run = Plan(of(main_of_two_clients), {}).judged(Plan(of(main_of_two_clients), {}).any_time(),
+    run = Plan(of(main_of_two_clients), {}).judged(Plan(of(main_of_two_clients), {}).recorded(),
                                                    kind=Watched)  # fmt: skip
     assert isinstance(run.m, Watched)
     chains = Chains(run.m)

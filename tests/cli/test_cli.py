@@ -315,6 +315,7 @@ def test_a_mistake_inside_a_run_is_named_with_place_and_remedy(kind, tmp_path):
         (["run", "good.py", "--step", "fast"], ["fast", "0..10"]),
         (["run", "good.py:other"], ["other"]),
         (["check", "good.py", "--time", "any"], ["--time", "--strategy"]),
+        (["check", "good.py", "--time", "bounded", "--strategy", "rf"], ["--time", "dfs"]),
         (["replay", "nope.jsonl"], ["No such file"]),
         (["replay", "sk1.broken.00000000"], ["check sum"]),
         (["trace", "show", "good.py"], ["good.py:1", "JSON"]),
@@ -333,6 +334,38 @@ def test_wrong_use_is_code_2_with_a_remedy_and_as_json_too(args, words, tmp_path
     found = one_object(simkernel(*args, "--json", cwd=tmp_path))
     assert found["exit"] == 2
     assert found["error"]["what"]
+
+
+DEADLINE = """
+from simkernel import TIMEOUT, receive, self_, send, spawn, work
+
+async def worker(asker, ms):
+    await work(ms)
+    send(asker, "done")
+
+async def main(ms=50):
+    spawn(worker, self_(), ms)
+    assert await receive("done", after=100) is not TIMEOUT, "too late"
+"""
+
+
+def test_with_bounds_only_deadlines_that_can_be_missed_are(tmp_path):
+    (tmp_path / "deadline.py").write_text(DEADLINE)
+
+    def checked(*args):
+        done = simkernel("check", "deadline.py", "--strategy", "dfs", "--json", *args, cwd=tmp_path)
+        (verdict,) = one_object(done)["verdicts"]
+        return done.returncode, verdict
+
+    assert checked("--time", "any")[0] == 1
+    code, verdict = checked("--time", "bounded")
+    assert (code, verdict["searched"]["time"]) == (0, "bounded (steps of 0 to 10 ms)")
+    assert checked("--time", "bounded", "--param", "ms=79")[0] == 0
+    code, verdict = checked("--time", "bounded", "--param", "ms=80")
+    assert code == 1
+    again = simkernel("replay", verdict["blob"], cwd=tmp_path)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert "every event as recorded" in again.stdout
 
 
 def test_a_step_that_never_waits_is_cut_and_named(tmp_path):
