@@ -66,8 +66,8 @@ def late(ms: Any, after: int) -> Callable[..., Any]:
     return main
 
 
-# The worker begins its work 0 to 10 ms after it was spawned, and answers 0 to 10 ms after the end of
-# it. The wait begins up to 10 ms after the spawn. What arrives before the limit counts (rule 12.11).
+# The worker begins its work 0 to 10 ms after it was spawned, and answers 0 to 10 ms after the end
+# of it. The wait begins up to 10 ms after the spawn. What arrives before the limit counts.
 @pytest.mark.parametrize(
     ("ms", "outcomes"),
     [(79, {False}), (80, {False, True}), (110, {False, True}), (111, {True})],
