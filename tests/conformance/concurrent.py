@@ -30,7 +30,7 @@ def outcomes_of(program: Program) -> frozenset[Outcome] | None:
 def drawn(random: Random, count: int) -> list[tuple[Program, frozenset[Outcome]]]:
     """Draw programs, and keep those that can be searched; about as many as were asked for."""
     candidates = [
-        random_program(random, f"drawn-{n}", random.randint(5, 10), timers=False)
+        random_program(random, f"drawn-{n}", random.randint(5, 10), timers=False, spawns=True)
         for n in range(count)
     ]
     found = together.over(outcomes_of, candidates)
@@ -43,7 +43,7 @@ def compare(
     """Run each of so many programs at least `runs` times on the VM, with pauses of chance."""
     random = Random(seed)
     different: list[Difference] = []
-    done = total = shown = reached = 0
+    done = total = shown = reached = parents = 0
     while done < cases:
         batch = drawn(random, 2 * BATCH)[: cases - done]
         counts = vm.run([program for program, _ in batch], runs + 8)
@@ -51,6 +51,7 @@ def compare(
             total += sum(counter.values())
             shown += len(counter)
             reached += len(ours)
+            parents += bool(program.children)
             different += [
                 Difference(str(program), "outcome outside ours", None, [repr(outcome), count])
                 for outcome, count in sorted(counter.items(), key=repr)
@@ -58,5 +59,5 @@ def compare(
             ]
         done += len(batch)
         progress(f"concurrent: {done} of {cases} programs, {len(different)} outcomes outside")
-    note = f"seed {seed}; {shown} outcomes seen of {reached} possible"
+    note = f"seed {seed}; {parents} start children; {shown} outcomes seen of {reached} possible"
     return Summary("concurrent", "concurrent programs", done, total, tuple(different), note)
