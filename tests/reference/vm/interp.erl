@@ -1,7 +1,7 @@
 %% Runs programs of the reference language on the real VM, many times, with scheduling noise.
 %% Input: a file of terms {Name, Runs, [Letter], [{Letter, [Op]}]}; the letters are in the order of
-%% outcomes, and a child's code is in what starts it: {spawn, Letter, How, Label, Ops}. Output: for each program a line
-%% "# Name", then lines "Count Outcome", the outcome written as a Python literal.
+%% outcomes, and a child's code is in what starts it: {spawn, Letter, How, Label, Ops}. Output: for
+%% each program a line "# Name", then lines "Count Outcome", the outcome as a Python literal.
 -module(interp).
 -export([main/1, child/3]).
 
@@ -9,7 +9,8 @@
 
 main([In, Out]) ->
     %% A process that waits for the code server looks stuck: load all that a program uses first.
-    [{module, _} = code:ensure_loaded(M) || M <- [?MODULE, rand, lists, maps, ets, proplists, atomics]],
+    Used = [?MODULE, rand, lists, maps, ets, proplists, atomics],
+    [{module, _} = code:ensure_loaded(M) || M <- Used],
     {ok, Programs} = file:consult(In),
     {ok, File} = file:open(Out, [write, {encoding, utf8}]),
     [ok = report(File, Name, count(Runs, {Order, Bodies}))
@@ -59,8 +60,8 @@ run(Lane, {Order, Bodies}) ->
                 collector => Collector, noise => rand:uniform(4), refs => #{}}},
     [Pid ! Go || Pid <- shuffle(maps:values(Pids))],
     Seen = gather(#{live => maps:keys(Letters), letters => Letters, logs => #{}, reasons => #{},
-                    traced => #{}, patience => patience(Bodies), rest => not Parents,
-                    limited => Limited}, 0),
+                    roots => maps:values(Pids), traced => #{}, patience => patience(Bodies),
+                    rest => not Parents, limited => Limited}, 0),
     clear(maps:keys(maps:get(letters, Seen))),
     outcome(Order, Seen).
 
@@ -69,7 +70,7 @@ outcome(Order, #{letters := Letters, logs := Logs, reasons := Reasons, traced :=
     [case Pids of
          #{Letter := Pid} ->
              Log = lists:reverse(maps:get(Letter, Logs, [])),
-             {Letter, named(Log, Letters), maps:get(Pid, maps:merge(Reasons, Traced), stuck)};
+             {Letter, named(Log, Letters), maps:get(Pid, maps:merge(Traced, Reasons), stuck)};
          #{} -> {Letter, [], unborn}
      end || Letter <- Order].
 
@@ -117,11 +118,17 @@ note({log, Letter, What}, #{logs := Logs} = Seen) ->
 note({'DOWN', _, process, Pid, Reason}, #{live := Live, reasons := Reasons} = Seen) ->
     Seen#{live => lists:delete(Pid, Live), reasons => Reasons#{Pid => Reason}};
 note({trace, _, spawn, Pid, {?MODULE, child, [Letter | _]}}, Seen) ->
+    %% No monitor: its request would be a signal in the child's queue, which a length can tell.
     #{live := Live, letters := Letters} = Seen,
-    erlang:monitor(process, Pid),
-    Seen#{live => [Pid | Live], letters => Letters#{Pid => Letter}, rest => false};
-note({trace, Pid, exit, Reason}, #{traced := Traced} = Seen) ->
-    Seen#{traced => Traced#{Pid => Reason}};
+    %% What different processes do is traced in no order: its end may have been heard of already.
+    Now = [Pid || not is_map_key(Pid, maps:get(traced, Seen))] ++ Live,
+    Seen#{live => Now, letters => Letters#{Pid => Letter}, rest => false};
+note({trace, Pid, exit, Reason}, #{live := Live, roots := Roots, traced := Traced} = Seen) ->
+    Left = case lists:member(Pid, Roots) of
+               true -> Live; % a root's logs are there when it is down
+               false -> lists:delete(Pid, Live)
+           end,
+    Seen#{live => Left, traced => Traced#{Pid => Reason}};
 note(Other, Seen) when element(1, Other) =:= trace -> Seen.
 
 %% Seen three times, a time-out of every timer apart, with all waiting and no word from anybody:
