@@ -23,8 +23,13 @@ LIVES = ("lives",)
 
 KEY_READS = frozenset({"lookup", "lookup_element", "member"})
 KEY_WRITES = frozenset({"take", "update_counter", "update_element", "delete_object"})
-WHOLE_READS = frozenset({"tab2list", "info", "first", "last", "next_key", "prev"})
-IN_ORDER = WHOLE_READS - {"info"}
+WHOLE_READS = frozenset(
+    {
+        "tab2list", "info", "first", "last", "next_key", "prev", "select", "select_reverse",
+        "match", "match_object", "select_count", "part", "part_after",
+    }
+)  # fmt: skip
+IN_ORDER = WHOLE_READS - {"info", "select_count"}
 
 
 class Widen(Exception):

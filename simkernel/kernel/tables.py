@@ -341,8 +341,6 @@ def select_replace(m: Machine, p: Process, where: Any, spec: Any) -> Any:
 
 # --- In parts: a limit, and a continuation for the rest (rules 11.38 to 11.41) ------------------
 
-CONTINUATION = "$continuation"
-
 
 def part(m: Machine, p: Process, where: Any, kind: str, spec: Any, limit: Any) -> Any:
     """Give the first part of what `select`, `match` … gives, and what goes on from there."""
@@ -351,6 +349,8 @@ def part(m: Machine, p: Process, where: Any, kind: str, spec: Any, limit: Any) -
     if type(limit) is not int or limit < 1:
         raise ArgumentError(f"{limit!r} is no number of rows")
     keys = [key for key, _ in _walk(table, _patterns(kind, spec), kind)]
+    if table.kind != "ordered_set":
+        where = table.ref  # found after a renaming too; only the other keeps what it was called by
     return _part(table, (where, kind, spec, limit), keys, [], p)
 
 
@@ -405,7 +405,7 @@ def _part(table: Table, what: tuple[Any, ...], keys: list[Any], over: list[Any],
     given, over = found[:limit], found[limit:]
     if table.kind != "ordered_set":
         place = rest
-    return freeze((given, (CONTINUATION, *what, place, over)))
+    return freeze((given, (match_spec.CONTINUATION, *what, place, over)))
 
 
 def _made(kind: str, spec: Any, row: Any, p: Process) -> tuple[bool, Any]:
@@ -581,7 +581,8 @@ OPERATIONS: dict[str, Any] = {
     for operation in (
         new, insert, insert_new, lookup, lookup_element, take, member, delete, delete_key,
         delete_object, delete_all_objects, match_delete, match, match_object, select, select_count,
-        select_delete, select_replace, select_reverse, part, part_after, rename, first, last, next_key, prev,
+        select_delete, select_replace, select_reverse, part, part_after, rename, first, last,
+        next_key, prev,
         give_away, tab2list, info, update_counter, update_element,
     )
 }  # fmt: skip
