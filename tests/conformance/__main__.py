@@ -122,6 +122,7 @@ def told(report: dict[str, Any]) -> str:
                 f"      here:  {difference['here']}",
                 f"      there: {difference['there']}",
             ]
+            lines += [f"      shrunk: {difference['shrunk']}"] if difference["shrunk"] else []
     seconds = report["seconds"]
     lines.append(
         f"{'All equal' if report['equal'] else 'NOT EQUAL'}, in {seconds} s, seed {report['seed']}."

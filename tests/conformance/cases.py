@@ -14,7 +14,7 @@ from simkernel.kernel.clock import ConcreteClock
 from simkernel.kernel.machine import Machine
 from simkernel.settings import EFFECTS_MAX
 from simkernel.spec import Result, result_of
-from tests.conformance import actors, peers, programs, together, trees
+from tests.conformance import actors, peers, programs, shrinking, together, trees
 from tests.conformance.beam import Beam
 from tests.conformance.compare import ALONE, Difference, Summary, told_alone
 from tests.conformance.words import erlang, words
@@ -28,6 +28,7 @@ KINDS: dict[str, tuple[str, Callable[[Random], tuple[Any, int]], Any, int]] = {
 # Where the two differ the VM runs again: one program at a time, and so many times slower.
 SLOWER = (8, 8, 16)
 assert len(SLOWER) == ALONE
+SHRUNK = 3  # of the programs that differ so many are made small
 # Those below 2 are simulations as users run them; the others pick one transition at a time.
 SEEDS = {"supervisor": (0, 1, 2, 3), "genserver": (0, 1, 2, 3, 4), "tables": (0, 2)}
 
@@ -92,11 +93,15 @@ def by_process(entries: list[Any]) -> list[Any]:
 
 
 def there(
-    beam: Beam, family: str, drawn: Sequence[tuple[Any, int]], slower: int = 1
+    beam: Beam,
+    family: str,
+    drawn: Sequence[tuple[Any, int]],
+    slower: int = 1,
+    at_once: int | None = None,
 ) -> list[list[str]]:
     """Run programs on the VM, many at once or slower and one at a time."""
-    kind, _, _, at_once = KINDS[family]
-    at_once = at_once if slower == 1 else 1
+    kind = KINDS[family][0]
+    at_once = at_once or (KINDS[family][3] if slower == 1 else 1)
     terms = [f"{{{kind},{at_once},{pause * slower},{erlang(program)}}}" for program, pause in drawn]
     return [json.loads(line)["log"] for line in beam.call("Many", terms)]
 
@@ -118,7 +123,10 @@ def compare(
         still = alone(beam, family, differing)
         late += len(differing) - len(still)
         compared += len(batch)
-        different += [Difference(erlang(p), "random program", o, t) for p, _, o, t in still]
+        different += [
+            told(beam, family, each, shrinks=len(different) + n < SHRUNK)
+            for n, each in enumerate(still)
+        ]
         progress(f"{family}: {compared} of {cases} programs, {len(different)} different")
     note = f"seed {seed}; {drawn_count - compared} more depended on the schedule here"
     note = told_alone(late, note)
@@ -134,3 +142,25 @@ def alone(beam: Beam, family: str, differing: Sequence[Any]) -> list[Any]:
             if ours != theirs:
                 still[n] = (p, pause, ours, theirs)
     return [still[n] for n in sorted(still)]
+
+
+def told(beam: Beam, family: str, case: Any, shrinks: bool) -> Difference:
+    """Report a program that differs, and a small one that does."""
+    program, pause, ours, theirs = case
+
+    def differ(programs: Sequence[Any]) -> list[bool]:
+        mine = [here(family, each, pause) for each in programs]
+        vm = there(beam, family, [(each, pause) for each in programs], slower=2, at_once=8)
+        return [differs(one, other) for one, other in zip(mine, vm, strict=True)]
+
+    small = ""
+    if shrinks:
+        left = shrinking.shrunk(program, shrinking.SMALLER[family], differ)
+        small = shrinking.described(family, left)
+    return Difference(erlang(program), "random program", ours, theirs, small)
+
+
+def differs(ours: list[str] | None, theirs: list[str]) -> bool:
+    """Tell whether two logs differ, and neither is that of a program that makes no sense."""
+    broken = any("crashed" in log[-1] for log in (ours or [""], theirs) if log)
+    return ours is not None and not broken and ours != theirs

@@ -24,6 +24,7 @@ class Difference:
     what: str
     here: Any
     there: Any
+    shrunk: str = ""  # of a random program: what is left of it, and where a pair of it belongs
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 
-from tests.conformance import together
+from tests.conformance import shrinking, together
 from tests.conformance.compare import Difference, Summary
 from tests.reference import brute, vm
 from tests.reference.generate import random_program
@@ -20,6 +20,7 @@ WIDER = replace(brute.VM, late_noproc=True)
 BATCH = 50
 STATES_MAX = 1_500
 TRANSITIONS_MAX = 40_000
+SHRUNK = 3  # so many differences are made small
 
 
 def outcomes_of(program: Program) -> frozenset[Outcome] | None:
@@ -41,6 +42,21 @@ def drawn(random: Random, count: int) -> list[tuple[Program, frozenset[Outcome]]
     return [(p, outcomes) for p, outcomes in zip(candidates, found, strict=True) if outcomes]
 
 
+def shrunk(program: Program, runs: int) -> str:
+    """Describe a small program that shows an outcome outside ours; it may need luck."""
+
+    def differ(programs: Sequence[Program]) -> list[bool]:
+        ours = [outcomes_of(each) for each in programs]
+        counts = vm.run(programs, 5 * runs)
+        return [
+            known is not None and bool(counter.keys() - known - brute.outcomes(each, rules=WIDER))
+            for each, known, counter in zip(programs, ours, counts, strict=True)
+        ]
+
+    left = shrinking.shrunk(program, shrinking.of_concurrent, differ)
+    return shrinking.described("concurrent", left)
+
+
 def compare(
     cases: int, seed: int, runs: int = RUNS, progress: Callable[[str], None] = lambda _: None
 ) -> Summary:
@@ -60,10 +76,11 @@ def compare(
             outside = sorted(counter.keys() - ours, key=repr)
             wider = brute.outcomes(program, rules=WIDER) if outside else frozenset()
             left_out += [(str(program), outcome) for outcome in outside if outcome in wider]
+            strange = [x for x in outside if x not in wider]
+            small = shrunk(program, runs) if strange and len(different) < SHRUNK else ""
             different += [
-                Difference(str(program), "outcome outside ours", None, [repr(x), counter[x]])
-                for x in outside
-                if x not in wider
+                Difference(str(program), "outcome outside ours", None, [repr(x), counter[x]], small)
+                for x in strange
             ]
         done += len(batch)
         progress(f"concurrent: {done} of {cases} programs, {len(different)} outcomes outside")

@@ -9,12 +9,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.conformance import together
+from tests.conformance import shrinking, together
 from tests.conformance.compare import ALONE, Difference, Summary, told_alone
 from tests.otp import tables
 
 SOURCES = Path(__file__).parent.parent / "otp" / "vm"
 BATCH = 2_000
+ROUNDS = 15  # of shrinking: each takes as long as the slowest machine
 FEW = 10  # that run at once, where they differed beside many
 # Each step of ours may take as long as this, and the sequence must stay as it is: what depends on
 # less would be a race on the VM as well.
@@ -68,9 +69,7 @@ def compare(cases: int, seed: int, progress: Callable[[str], None] = lambda _: N
         ]
         still = alone(differing)
         late += len(differing) - len(still)
-        different += [
-            Difference(tables.erlang(tuple(p)), "random machine", h, t) for p, h, t in still
-        ]
+        different += [told(*each, shrinks=len(different) + n < 1) for n, each in enumerate(still)]
         progress(f"statem: {compared} of {cases} machines, {len(different)} different")
     note = (
         f"seed {seed}; {racing} more depended on a few milliseconds here; "
@@ -78,6 +77,21 @@ def compare(cases: int, seed: int, progress: Callable[[str], None] = lambda _: N
     )
     note, runs = told_alone(late, note), compared + lost
     return Summary("statem", "random machines", compared, runs, tuple(different), note, late)
+
+
+def told(program: Any, here: str, there: str, shrinks: bool) -> Difference:
+    """Report a machine that differs, and a small one that does."""
+
+    def differ(programs: Sequence[Any]) -> list[bool]:
+        ours = [settled(each) for each in programs]
+        pairs = zip(ours, on_the_vm(programs), strict=True)
+        return [one is not None and "#Ref" not in vm and one != vm for one, vm in pairs]
+
+    small = ""
+    if shrinks:
+        left = shrinking.shrunk(program, shrinking.of_machine, differ, ROUNDS)
+        small = shrinking.described("statem", left)
+    return Difference(tables.erlang(tuple(program)), "random machine", here, there, small)
 
 
 def alone(differing: Sequence[Any]) -> list[Any]:
