@@ -23,8 +23,13 @@ LIVES = ("lives",)
 
 KEY_READS = frozenset({"lookup", "lookup_element", "member"})
 KEY_WRITES = frozenset({"take", "update_counter", "update_element", "delete_object"})
-WHOLE_READS = frozenset({"tab2list", "info", "first", "last", "next_key", "prev"})
-IN_ORDER = WHOLE_READS - {"info"}
+WHOLE_READS = frozenset(
+    {
+        "tab2list", "info", "first", "last", "next_key", "prev", "select", "select_reverse",
+        "match", "match_object", "select_count", "part", "part_after",
+    }
+)  # fmt: skip
+IN_ORDER = WHOLE_READS - {"info", "select_count"}
 
 
 class Widen(Exception):
@@ -77,7 +82,7 @@ class Footprints:
         assert p.effects is not None
         effect = p.effects[p.cursor]
         for word in _SEEN_BY.get(effect[0], ()):
-            if (word, p.pid) in early and (effect[0] != codes.FLAG or effect[1] == "trap_exit"):
+            if (word, p.pid) in early and _looks(p, effect):
                 self.need((word, p.pid))
 
     def lost(self, dest: Pid, signal: tuple[Any, ...]) -> bool:
@@ -228,7 +233,18 @@ _EARLY = {
 _SEEN_BY: dict[int, tuple[str, ...]] = {
     codes.FLAG: ("exits",), codes.UNLINK: ("exits", "bonded"), codes.LINK: ("exits", "bonded"),
     codes.DEMONITOR: ("downs",), codes.DEMONITOR_NOW: ("downs",), codes.END: ("bonded",),
+    codes.INFO: ("exits", "downs", "bonded"),
 }  # fmt: skip
+
+
+def _looks(p: Process, effect: tuple[Any, ...]) -> bool:
+    """Tell whether an effect of those codes could tell that a signal was handled early.
+
+    A length does not count what one has sent oneself behind a signal that waits (rule 12.11).
+    """
+    if effect[0] == codes.INFO:
+        return effect[1] == p.pid and reads_queue(effect[2])
+    return effect[0] != codes.FLAG or effect[1] == "trap_exit"
 
 
 def early_of(signal: tuple[Any, ...]) -> str | None:

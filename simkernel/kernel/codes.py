@@ -23,9 +23,10 @@ EFFECTS = (
 
 FIRST_OPERATION = SEND_NAME
 
-# Effects that nobody notices at the time, and those that see or show what processes share.
+# Effects that nobody notices at the time, and those that see or show what processes share: a new
+# process can act before its parent's next signal, which the real one does not send for it.
 SILENT = frozenset({FLAG, TIMER, ALIAS, LOG})
-LOOKING = frozenset({REGISTER, UNREGISTER, WHEREIS, CANCEL, READ, TABLE, PROCESSES, ENTER})
+LOOKING = frozenset({REGISTER, UNREGISTER, WHEREIS, CANCEL, READ, TABLE, PROCESSES, ENTER, SPAWN})
 
 # What is left of a step after a deadly exit signal to oneself: never done, only waited at (1.14).
 DOOMED = 33

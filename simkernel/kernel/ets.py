@@ -10,7 +10,7 @@ from typing import Any
 
 from simkernel.kernel import codes
 from simkernel.kernel.awaited import Awaited, Operation, expect, running
-from simkernel.kernel.match_spec import Field
+from simkernel.kernel.match_spec import CONTINUATION, Field
 from simkernel.kernel.patterns import ANY
 from simkernel.terms import ArgumentError, Pid, Ref, freeze
 
@@ -96,23 +96,49 @@ def match_delete(tab: Any, pattern: Any) -> Awaited[bool]:
     return _table("match_delete", tab, freeze(fields(pattern), "pattern"))
 
 
-def match(tab: Any, pattern: Any) -> Awaited[list[Any]]:
-    """Give, for each row that `pattern` fits, the list of what "$1", "$2" … stand for."""
-    return _table("match", tab, freeze(fields(pattern), "pattern"))
+_NO_SPEC = object()
 
 
-def match_object(tab: Any, pattern: Any) -> Awaited[list[Any]]:
-    """Give the rows that `pattern` fits."""
-    return _table("match_object", tab, freeze(fields(pattern), "pattern"))
+def match(tab: Any, pattern: Any = _NO_SPEC, limit: Any = None) -> Awaited[Any]:
+    """Give, for each row that `pattern` fits, the list of what "$1", "$2" … stand for.
+
+    With a limit it gives a part of it: see `select`.
+    """
+    return _taking("match", tab, pattern, limit)
 
 
-def select(tab: Any, spec: Any) -> Awaited[list[Any]]:
+def match_object(tab: Any, pattern: Any = _NO_SPEC, limit: Any = None) -> Awaited[Any]:
+    """Give the rows that `pattern` fits; with a limit a part of them, see `select`."""
+    return _taking("match_object", tab, pattern, limit)
+
+
+def select(tab: Any, spec: Any = _NO_SPEC, limit: Any = None) -> Awaited[Any]:
     """Give what a match specification makes of the rows: a list of (pattern, guards, body).
 
     `await ets.select(tab, [(("$1", "$2"), [(">", "$2", 3)], ["$1"])])` gives the keys of the rows
     whose second field is over 3; see `simkernel.kernel.match_spec`.
+
+    With a limit it gives `(values, continuation)`, at most so many values, or "$end_of_table" where
+    nothing is left; `await ets.select(continuation)` gives the next part (rules 11.38 to 11.41).
     """
-    return _table("select", tab, freeze(fields(spec), "spec"))
+    return _taking("select", tab, spec, limit)
+
+
+def select_reverse(tab: Any, spec: Any = _NO_SPEC, limit: Any = None) -> Awaited[Any]:
+    """Select as `select` does, in an ordered_set from the last row to the first."""
+    return _taking("select_reverse", tab, spec, limit)
+
+
+def _taking(name: str, tab: Any, spec: Any, limit: Any) -> Awaited[Any]:
+    if spec is not _NO_SPEC:
+        spec = freeze(fields(spec), "spec")
+        if limit is None:
+            return _table(name, tab, spec, depth=4)
+        return _table("part", tab, name, spec, limit, depth=4)
+    if tab != "$end_of_table" and not (type(tab) is tuple and tab[:1] == (CONTINUATION,)):
+        raise ArgumentError(f"ets.{name}(): {tab!r} is no continuation")
+    table = tab if type(tab) is str else tab[1]
+    return _table("part_after", table, freeze(tab, "continuation"), depth=4)
 
 
 def select_count(tab: Any, spec: Any) -> Awaited[int]:
@@ -189,6 +215,6 @@ def update_element(tab: Any, key: Any, update: Any) -> Awaited[bool]:
     return _table("update_element", tab, freeze(key, "key"), freeze(update, "update"))
 
 
-def _table(name: str, *args: Any) -> Awaited[Any]:
+def _table(name: str, *args: Any, depth: int = 3) -> Awaited[Any]:
     running(f"ets.{name}()")
-    return expect(Operation(f"ets.{name}", (codes.TABLE, name, args)), depth=3)
+    return expect(Operation(f"ets.{name}", (codes.TABLE, name, args)), depth=depth)

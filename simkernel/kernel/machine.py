@@ -211,7 +211,7 @@ class Machine:
         if code == codes.DOOMED:
             return True
         if code == codes.INFO and effect[1] == p.pid and reads_queue(effect[2]):
-            return any(s[1] == p.pid and s[0] <= codes.S_EXIT for s in p.arrived or ())
+            return counts_its_own(p)
         return False
 
     def _over(self) -> bool:
@@ -553,6 +553,20 @@ class Machine:
             self.handle(p)
         else:
             answer(self, p, picked.kind, picked.way)
+
+
+def counts_its_own(p: Process) -> bool:
+    """Tell whether a process has sent itself what its length has to count (12.11).
+
+    A message stays uncounted with a signal that is none before it: the VM leaves both unhandled.
+    """
+    plain = True
+    for signal in p.arrived or ():
+        message = signal[0] == codes.S_MESSAGE
+        if signal[1] == p.pid and ((message and plain) or signal[0] == codes.S_EXIT):
+            return True
+        plain = plain and message
+    return False
 
 
 def _place(item: Any) -> Any:

@@ -17,6 +17,7 @@ from typing import Any
 from simkernel.maps import Map
 from simkernel.terms import ArgumentError, Pid, Ref, equal, order
 
+CONTINUATION = "$continuation"  # the first field of what goes on with a part
 _VARIABLE = re.compile(r"\$(\d+)")
 Held = dict[int, Any]
 

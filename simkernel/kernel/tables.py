@@ -339,6 +339,91 @@ def select_replace(m: Machine, p: Process, where: Any, spec: Any) -> Any:
     return replaced
 
 
+# --- In parts: a limit, and a continuation for the rest (rules 11.38 to 11.41) ------------------
+
+
+def part(m: Machine, p: Process, where: Any, kind: str, spec: Any, limit: Any) -> Any:
+    """Give the first part of what `select`, `match` … gives, and what goes on from there."""
+    table = _readable(m, p, where)
+    spec = thaw(spec)
+    if type(limit) is not int or limit < 1:
+        raise ArgumentError(f"{limit!r} is no number of rows")
+    keys = [key for key, _ in _walk(table, _patterns(kind, spec), kind)]
+    if table.kind != "ordered_set":
+        where = table.ref  # found after a renaming too; only the other keeps what it was called by
+    return _part(table, (where, kind, spec, limit), keys, [], p)
+
+
+def part_after(m: Machine, p: Process, where: Any, continuation: Any) -> Any:
+    """Give the next part; the end goes on as the end."""
+    if continuation == END:
+        return END
+    _, _, kind, spec, limit, place, over = thaw(continuation)
+    table = _readable(m, p, where)
+    if table.kind == "ordered_set":
+        found = _walk(table, _patterns(kind, spec), kind)
+        at, back = table.key(place), kind == "select_reverse"
+        keys = [key for key, stored in found if (stored < at if back else stored > at)]
+    else:
+        keys = place
+    return _part(table, (where, kind, spec, limit), keys, over, p)
+
+
+def _patterns(kind: str, spec: Any) -> list[Any]:
+    selects = kind.startswith("select")
+    return [clause[0] for clause in match_spec.checked(spec)] if selects else [spec]
+
+
+def _is_bounded(table: Table, patterns: list[Any]) -> bool:
+    """Tell whether patterns name the keys: then it is known after them that nothing is left."""
+    keys = [x[table.keypos - 1] for x in patterns if type(x) is tuple and len(x) >= table.keypos]
+    bound = len(keys) == len(patterns) and all(map(match_spec.is_bound, keys))
+    return bound and (len(patterns) == 1 or table.kind != "ordered_set")
+
+
+def _walk(table: Table, patterns: list[Any], kind: str) -> list[tuple[Any, Any]]:
+    """Give the keys to look at, as they are and as they are stored."""
+    found = [key for key in _keys_for(table, patterns) if key in table.rows]
+    if _is_bounded(table, patterns):
+        stored = [table.key(pattern[table.keypos - 1]) for pattern in patterns]
+        found = [key for key in table.rows if key in stored]
+    elif kind == "select_reverse" and table.kind == "ordered_set":
+        found.reverse()
+    return [(thaw(table.at(key)[0])[table.keypos - 1], key) for key in found]
+
+
+def _part(table: Table, what: tuple[Any, ...], keys: list[Any], over: list[Any], p: Process) -> Any:
+    _, kind, spec, limit = what
+    found, rest, place = list(over), list(keys), None
+    bounded = _is_bounded(table, _patterns(kind, spec))
+    while rest and len(found) < limit + bounded:
+        place = rest.pop(0)
+        rows = map(thaw, table.at(table.key(place)))
+        found += [value for taken, value in (_made(kind, spec, row, p) for row in rows) if taken]
+    if len(found) < limit or (bounded and len(found) == limit):
+        return freeze((found, END)) if found else END
+    given, over = found[:limit], found[limit:]
+    if table.kind != "ordered_set":
+        place = rest
+    return freeze((given, (match_spec.CONTINUATION, *what, place, over)))
+
+
+def _made(kind: str, spec: Any, row: Any, p: Process) -> tuple[bool, Any]:
+    if kind == "match":
+        bound = match_spec.bindings(row, spec)
+        return bound is not None, bound
+    if kind == "match_object":
+        return match_spec.fits(row, spec, {}), row
+    return match_spec.run(row, spec, p.pid)
+
+
+def select_reverse(m: Machine, p: Process, where: Any, spec: Any) -> Any:
+    """Select from the last row to the first, where a table has an order (rule 11.40)."""
+    found = thaw(select(m, p, where, spec))
+    ordered = _readable(m, p, where).kind == "ordered_set"
+    return freeze(found[::-1] if ordered else found)
+
+
 def rename(m: Machine, p: Process, where: Any, name: Any) -> Any:
     """Give a table another name; one that is known by it is found under the new one (11.32)."""
     table = _writable(m, p, where)
@@ -496,7 +581,8 @@ OPERATIONS: dict[str, Any] = {
     for operation in (
         new, insert, insert_new, lookup, lookup_element, take, member, delete, delete_key,
         delete_object, delete_all_objects, match_delete, match, match_object, select, select_count,
-        select_delete, select_replace, rename, first, last, next_key, prev,
+        select_delete, select_replace, select_reverse, part, part_after, rename, first, last,
+        next_key, prev,
         give_away, tab2list, info, update_counter, update_element,
     )
 }  # fmt: skip

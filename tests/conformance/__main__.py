@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from tests.conformance import beam, cases, compare, concurrent, recording, statems
+from tests.conformance import beam, cases, compare, concurrent, recording, statems, together
 from tests.conformance.compare import Summary
 from tests.conformance.lab import FAMILIES
 
@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seed", type=int, default=1, help="of the random programs (default: 1)")
     made.add_argument("--runs", type=int, default=concurrent.RUNS, help="of a concurrent program")
     made.add_argument("--full", action="store_true", help="20,000 machines, 5,000 of each kind …")
+    made.add_argument("--jobs", type=int, default=together.JOBS, help="processes for our side")
     made.add_argument("--times", type=int, default=1, help="runs of each scenario on the VM")
     made.add_argument("--record", action="store_true", help="keep what the VM does (10 runs each)")
     made.add_argument("--keep", action="store_true", help="keep the summary for the page")
@@ -78,6 +79,8 @@ def recorded(options: argparse.Namespace) -> Iterator[Summary]:
 def main(arguments: list[str] | None = None) -> int:
     """Run it; 1 if anything differs."""
     options = parser().parse_args(arguments)
+    together.JOBS = options.jobs
+    progress(f"seed {options.seed}")
     started = time.monotonic()
     summaries: list[Summary] = []
     versions: dict[str, Any] = {}
@@ -119,6 +122,7 @@ def told(report: dict[str, Any]) -> str:
                 f"      here:  {difference['here']}",
                 f"      there: {difference['there']}",
             ]
+            lines += [f"      shrunk: {difference['shrunk']}"] if difference["shrunk"] else []
     seconds = report["seconds"]
     lines.append(
         f"{'All equal' if report['equal'] else 'NOT EQUAL'}, in {seconds} s, seed {report['seed']}."

@@ -1,8 +1,9 @@
 """Processes that do one operation after the other on tables and registries, as steps say.
 
 vm/actors.ex is the same on the VM. Steps: ("new", actor, table, type, access, named, keypos, heir),
-("ets", actor, operation, table, args), ("info", table), ("die", actor, reason), ("trap", actor),
-("alive", actor), ("name", actor, name), ("mail", actor), ("reg_stop",), ("reg_start", kind,
+("ets", actor, operation, table, args), ("part", actor, operation, table, args, shown) and ("more",
+actor, operation, shown) with what it left, ("info", table), ("die", actor, reason), ("trap",
+actor), ("alive", actor), ("name", actor, name), ("mail", actor), ("reg_stop",), ("reg_start", kind,
 partitions, listeners) and ("reg", actor, operation, args). In arguments ("pid", actor) is a pid.
 """
 
@@ -47,6 +48,7 @@ class State:
     def __init__(self, pids: dict[str, Pid]):
         self.pids = pids
         self.tables: dict[str, Any] = {}
+        self.continuation: Any = None
 
     def resolve(self, term: Any) -> Any:
         """Put pids in the place of actors."""
@@ -117,6 +119,13 @@ async def perform(step: Any, state: State, pause: int) -> Any:
             function = getattr(ets, op)
             answer = await ask(state.pids[name], function, tab, *state.resolve(args))
             return ordered(op, state.named(answer))
+        case ("part", name, op, var, args, shown):
+            tab = state.tables.get(var, var)
+            answer = await ask(state.pids[name], getattr(ets, op), tab, *args)
+            return part(answer, shown, state)
+        case ("more", name, op, shown):
+            answer = await ask(state.pids[name], getattr(ets, op), state.continuation)
+            return part(answer, shown, state)
         case ("info", var):
             described = await ets.info(state.tables.get(var, var))
             return None if described is None else state.named(described[:4])
@@ -148,6 +157,18 @@ async def perform(step: Any, state: State, pause: int) -> Any:
                 answer = ("ok", "partition") if type(answer[1][1]) is Pid else answer
             return ordered(op, state.named(answer))
     raise ValueError(step)
+
+
+def part(answer: Any, shown: str, state: State) -> Any:
+    """Keep what goes on with a part; where a table has no order only the number is shown."""
+    match answer:
+        case ("ok", (values, following)):
+            state.continuation = following
+            last = "last" if following == "$end_of_table" else "more"
+            return ("ok", (values if shown == "rows" else len(values), last))
+        case ("ok", following):
+            state.continuation = following
+    return answer
 
 
 async def make(var: str, type_: str, access: str, named: bool, keypos: int, heir: Any) -> Any:

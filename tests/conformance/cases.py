@@ -14,9 +14,9 @@ from simkernel.kernel.clock import ConcreteClock
 from simkernel.kernel.machine import Machine
 from simkernel.settings import EFFECTS_MAX
 from simkernel.spec import Result, result_of
-from tests.conformance import actors, peers, programs, together, trees
+from tests.conformance import actors, peers, programs, shrinking, together, trees
 from tests.conformance.beam import Beam
-from tests.conformance.compare import Difference, Summary
+from tests.conformance.compare import ALONE, Difference, Summary, told_alone
 from tests.conformance.words import erlang, words
 
 # Kind, what draws a program, what runs it here, how many run at once there.
@@ -25,8 +25,10 @@ KINDS: dict[str, tuple[str, Callable[[Random], tuple[Any, int]], Any, int]] = {
     "genserver": ("peers", programs.peers_program, peers.run, 40),
     "tables": ("actors", programs.actors_program, actors.run, 1),
 }
-# Where the two differ the VM runs again, one program at a time and so many times slower.
-SLOWER = (4, 8, 16)
+# Where the two differ the VM runs again: one program at a time, and so many times slower.
+SLOWER = (8, 8, 16)
+assert len(SLOWER) == ALONE
+SHRUNK = 3  # of the programs that differ so many are made small
 # Those below 2 are simulations as users run them; the others pick one transition at a time.
 SEEDS = {"supervisor": (0, 1, 2, 3), "genserver": (0, 1, 2, 3, 4), "tables": (0, 2)}
 
@@ -91,11 +93,15 @@ def by_process(entries: list[Any]) -> list[Any]:
 
 
 def there(
-    beam: Beam, family: str, drawn: Sequence[tuple[Any, int]], slower: int = 1
+    beam: Beam,
+    family: str,
+    drawn: Sequence[tuple[Any, int]],
+    slower: int = 1,
+    at_once: int | None = None,
 ) -> list[list[str]]:
     """Run programs on the VM, many at once or slower and one at a time."""
-    kind, _, _, at_once = KINDS[family]
-    at_once = at_once if slower == 1 else 1
+    kind = KINDS[family][0]
+    at_once = at_once or (KINDS[family][3] if slower == 1 else 1)
     terms = [f"{{{kind},{at_once},{pause * slower},{erlang(program)}}}" for program, pause in drawn]
     return [json.loads(line)["log"] for line in beam.call("Many", terms)]
 
@@ -106,7 +112,7 @@ def compare(
     """Compare so many random programs; those whose log depends on the schedule do not count."""
     _, draw, _, _ = KINDS[family]
     random = Random(seed)
-    compared, drawn_count, different = 0, 0, []
+    compared, drawn_count, late, different = 0, 0, 0, []
     while compared < cases:
         drawn = [draw(random) for _ in range(min(1_000, cases - compared))]
         drawn_count += len(drawn)
@@ -114,18 +120,47 @@ def compare(
         batch = [(*each, ours) for each, ours in zip(drawn, ran, strict=True) if ours is not None]
         theirs = there(beam, family, [(p, pause) for p, pause, _ in batch])
         differing = [(*b, t) for b, t in zip(batch, theirs, strict=True) if b[2] != t]
-        for slower in SLOWER if differing else ():
-            # Under load the VM may be late.
-            again = there(beam, family, [(p, pause) for p, pause, _, _ in differing], slower)
-            differing = [
-                (p, pause, ours, t)
-                for (p, pause, ours, _), t in zip(differing, again, strict=True)
-                if ours != t
-            ]
-            if not differing:
-                break
+        still = alone(beam, family, differing)
+        late += len(differing) - len(still)
         compared += len(batch)
-        different += [Difference(erlang(p), "random program", o, t) for p, _, o, t in differing]
+        different += [
+            told(beam, family, each, shrinks=len(different) + n < SHRUNK)
+            for n, each in enumerate(still)
+        ]
         progress(f"{family}: {compared} of {cases} programs, {len(different)} different")
     note = f"seed {seed}; {drawn_count - compared} more depended on the schedule here"
-    return Summary(family, "random programs", compared, compared, tuple(different), note)
+    note = told_alone(late, note)
+    return Summary(family, "random programs", compared, compared, tuple(different), note, late)
+
+
+def alone(beam: Beam, family: str, differing: Sequence[Any]) -> list[Any]:
+    """Run what differed again, alone; give what differs in any of the runs, with how it does."""
+    still: dict[int, Any] = {}
+    for slower in SLOWER if differing else ():
+        again = there(beam, family, [(p, pause) for p, pause, _, _ in differing], slower)
+        for n, ((p, pause, ours, _), theirs) in enumerate(zip(differing, again, strict=True)):
+            if ours != theirs:
+                still[n] = (p, pause, ours, theirs)
+    return [still[n] for n in sorted(still)]
+
+
+def told(beam: Beam, family: str, case: Any, shrinks: bool) -> Difference:
+    """Report a program that differs, and a small one that does."""
+    program, pause, ours, theirs = case
+
+    def differ(programs: Sequence[Any]) -> list[bool]:
+        mine = [here(family, each, pause) for each in programs]
+        vm = there(beam, family, [(each, pause) for each in programs], slower=2, at_once=8)
+        return [differs(one, other) for one, other in zip(mine, vm, strict=True)]
+
+    small = ""
+    if shrinks:
+        left = shrinking.shrunk(program, shrinking.SMALLER[family], differ)
+        small = shrinking.described(family, left)
+    return Difference(erlang(program), "random program", ours, theirs, small)
+
+
+def differs(ours: list[str] | None, theirs: list[str]) -> bool:
+    """Tell whether two logs differ, and neither is that of a program that makes no sense."""
+    broken = any("crashed" in log[-1] for log in (ours or [""], theirs) if log)
+    return ours is not None and not broken and ours != theirs

@@ -1,7 +1,8 @@
 """The Python side of scenario pairs: how one is declared, what it may use, how it is run.
 
-`@pair("4.1", cases=[...])` declares an `async def` of a module in `pairs`; the Elixir side is the
-function of that name in the module of the same family, called with the same arguments.
+`@pair("4.1", cases=[...])` declares an `async def` of a module in `pairs`, whose name begins with
+that of the family; the Elixir side is the function of that name in the module of the family, called
+with the same arguments.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from simkernel import (
@@ -41,6 +43,7 @@ FAMILIES = (
     "timer",
 )
 SEEDS = range(3)
+PAIRS = Path(__file__).with_name("pairs")
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def pair(
     """Declare a scenario, or one for each of `cases` (its arguments: a tuple, or a single one)."""
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
-        family = function.__module__.rpartition(".")[2]
+        family = function.__module__.rpartition(".")[2].partition("_")[0]
         for case in cases:
             args = case if isinstance(case, tuple) else (case,)
             found = Pair(family, function.__name__, function, args, rules, traps, labelled)
@@ -87,7 +90,8 @@ def pairs(family: str | None = None) -> list[Pair]:
     """Give all scenarios, or those of one family."""
     found: list[Pair] = []
     for each in FAMILIES if family is None else (family,):
-        import_module(f"tests.conformance.pairs.{each}")
+        for path in sorted(PAIRS.glob(f"{each}*.py")):
+            import_module(f"tests.conformance.pairs.{path.stem}")
         found += _declared.get(each, [])
     return found
 

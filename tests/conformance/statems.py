@@ -9,13 +9,14 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.conformance import together
-from tests.conformance.compare import Difference, Summary
+from tests.conformance import shrinking, together
+from tests.conformance.compare import ALONE, Difference, Summary, told_alone
 from tests.otp import tables
 
 SOURCES = Path(__file__).parent.parent / "otp" / "vm"
 BATCH = 2_000
-TRIES = 4
+ROUNDS = 15  # of shrinking: each takes as long as the slowest machine
+FEW = 10  # that run at once, where they differed beside many
 # Each step of ours may take as long as this, and the sequence must stay as it is: what depends on
 # less would be a race on the VM as well.
 LATE_MS = (0, 4)
@@ -50,7 +51,7 @@ def compare(cases: int, seed: int, progress: Callable[[str], None] = lambda _: N
     Left out is what shows the baseline's defect (17.45): a raw timer message as an info, `#Ref`.
     """
     random = Random(seed)
-    compared = racing = lost = 0
+    compared = racing = lost = late = 0
     different: list[Difference] = []
     while compared < cases:
         drawn = [tables.random_program(random) for _ in range(min(BATCH, cases - compared))]
@@ -66,22 +67,40 @@ def compare(cases: int, seed: int, progress: Callable[[str], None] = lambda _: N
             for (program, here), there in zip(batch, theirs, strict=True)
             if here != there and "#Ref" not in there
         ]
-        for _ in range(TRIES if differing else 0):
-            # Under load the VM is late by more than any unit: those run again, with few others.
-            again = on_the_vm([program for program, _, _ in differing])
-            differing = [
-                (program, here, there)
-                for (program, here, _), there in zip(differing, again, strict=True)
-                if here != there
-            ]
-            if not differing:
-                break
-        different += [
-            Difference(tables.erlang(tuple(p)), "random machine", h, t) for p, h, t in differing
-        ]
+        still = alone(differing)
+        late += len(differing) - len(still)
+        different += [told(*each, shrinks=len(different) + n < 1) for n, each in enumerate(still)]
         progress(f"statem: {compared} of {cases} machines, {len(different)} different")
     note = (
         f"seed {seed}; {racing} more depended on a few milliseconds here; "
         f"{lost} more showed the baseline's defect there (rule 17.45)"
     )
-    return Summary("statem", "random machines", compared, compared + lost, tuple(different), note)
+    note, runs = told_alone(late, note), compared + lost
+    return Summary("statem", "random machines", compared, runs, tuple(different), note, late)
+
+
+def told(program: Any, here: str, there: str, shrinks: bool) -> Difference:
+    """Report a machine that differs, and a small one that does."""
+
+    def differ(programs: Sequence[Any]) -> list[bool]:
+        ours = [settled(each) for each in programs]
+        pairs = zip(ours, on_the_vm(programs), strict=True)
+        return [one is not None and "#Ref" not in vm and one != vm for one, vm in pairs]
+
+    small = ""
+    if shrinks:
+        left = shrinking.shrunk(program, shrinking.of_machine, differ, ROUNDS)
+        small = shrinking.described("statem", left)
+    return Difference(tables.erlang(tuple(program)), "random machine", here, there, small)
+
+
+def alone(differing: Sequence[Any]) -> list[Any]:
+    """Run what differed again, a few at a time; give what differs in any of the runs."""
+    still: dict[int, Any] = {}
+    for first in [n for _ in range(ALONE) for n in range(0, len(differing), FEW)]:
+        few = differing[first : first + FEW]
+        again = on_the_vm([program for program, _, _ in few])
+        for n, ((program, here, _), there) in enumerate(zip(few, again, strict=True), first):
+            if here != there:
+                still[n] = (program, here, there)
+    return [still[n] for n in sorted(still)]

@@ -1,4 +1,4 @@
-"""A function over many arguments, on all cores; the results are in the order of the arguments."""
+"""A function over many arguments, on several cores; results are in the order of the arguments."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TypeVar
 A = TypeVar("A")
 R = TypeVar("R")
 FEW = 20
+# How many processes at most: `--jobs` sets it.
+JOBS = min(4, os.cpu_count() or 1)
 
 
 def over(function: Callable[[A], R], arguments: Sequence[A]) -> list[R]:
@@ -18,8 +20,7 @@ def over(function: Callable[[A], R], arguments: Sequence[A]) -> list[R]:
     >>> over(abs, [-2, 1])
     [2, 1]
     """
-    workers = min(4, os.cpu_count() or 1)
-    if len(arguments) < FEW or workers == 1:
+    if len(arguments) < FEW or JOBS == 1:
         return [function(each) for each in arguments]
-    with multiprocessing.get_context("fork").Pool(workers) as pool:
-        return pool.map(function, arguments, chunksize=max(1, len(arguments) // (workers * 8)))
+    with multiprocessing.get_context("fork").Pool(JOBS) as pool:
+        return pool.map(function, arguments, chunksize=max(1, len(arguments) // (JOBS * 8)))

@@ -151,6 +151,32 @@ def test_a_length_may_leave_out_what_others_have_sent() -> None:
     assert both(two_that_look) == every
 
 
+async def watches(whom: Pid) -> None:
+    monitor(whom)
+
+
+async def tells(whom: Pid, message: Any) -> None:
+    send(whom, message)
+
+
+async def looks_behind_a_request() -> Any:
+    spawn(watches, self_())
+    send(self_(), "own")
+    return await of(self_(), "message_queue_len")
+
+
+async def looks_behind_a_message() -> Any:
+    spawn(tells, self_(), "other's")
+    send(self_(), "own")
+    return await of(self_(), "message_queue_len")
+
+
+@pytest.mark.rule("12.11")
+def test_a_length_leaves_out_what_one_sent_oneself_behind_a_signal_that_is_no_message() -> None:
+    assert both(looks_behind_a_request) == {0, 1}
+    assert both(looks_behind_a_message) == {1, 2}
+
+
 async def lists_messages() -> Any:
     for message in ("b", ("a", [1])):
         send(self_(), message)

@@ -1,4 +1,4 @@
-"""Match specifications of tables: 11.33 to 11.37; the VM's answers are in tests/conformance."""
+"""Match specifications of tables: 11.33 to 11.41; the VM's answers are in tests/conformance."""
 
 from __future__ import annotations
 
@@ -102,3 +102,106 @@ def test_a_guard_that_cannot_be_computed_is_false_and_comparisons_are_two() -> N
 def test_update_element_of_a_missing_key_is_false_whatever_the_update_is() -> None:
     assert found("update_element", "none", (1, "x")) is False
     assert found("update_element", "a", (1, "x")) == "badarg"
+
+
+KEYS = [(("$1", "_"), [], ["$1"])]
+END = "$end_of_table"
+
+
+async def numbers(kind: str, **options: Any) -> Any:
+    tab = await ets.new("t", type=kind, **options)
+    await ets.insert(tab, [(n, n % 2) for n in range(1, 6)])
+    return tab
+
+
+async def parts(first: Any, following: Any) -> list[Any]:
+    """Take part after part, to the end."""
+    found = []
+    while first != END:
+        values, continuation = first
+        found.append(values)
+        first = END if continuation == END else await following(continuation)
+    return found
+
+
+@pytest.mark.rule("11.38")
+@pytest.mark.parametrize("kind", ets.TYPES)
+def test_a_limit_gives_parts_and_a_full_one_may_be_the_last(kind: str) -> None:
+    async def main() -> Any:
+        tab = await numbers(kind)
+        by_two = await parts(await ets.select(tab, KEYS, 2), ets.select)
+        by_five = await parts(await ets.match(tab, ("$1", "_"), 5), ets.match)
+        odd = await ets.match_object(tab, ("_", 1), 3)
+        with_key = await ets.match_object(tab, (3, "_"), 1)
+        return by_two, by_five, odd, await ets.match_object(odd[1]), with_key
+
+    by_two, by_five, odd, rest, with_key = returned(main)
+    assert (by_two, by_five) == ([[1, 2], [3, 4], [5]], [[[1], [2], [3], [4], [5]]])
+    assert (odd[0], rest) == ([(1, 1), (3, 1), (5, 1)], END)
+    assert with_key == ([(3, 1)], END)  # the key is known, and with it that this was all
+
+
+@pytest.mark.rule("11.38")
+@pytest.mark.parametrize("limit", [0, -1, 1.0, "x"])
+def test_a_limit_is_a_positive_whole_number(limit: Any) -> None:
+    assert found("select", KEYS, limit) == "badarg"
+
+
+@pytest.mark.rule("11.39")
+@pytest.mark.parametrize(
+    ("kind", "left"), [("ordered_set", [2.5, 4, 5]), ("set", [4, 5]), ("bag", [4, 5])]
+)
+def test_a_continuation_goes_on_behind_what_was_seen(kind: str, left: list[Any]) -> None:
+    async def main() -> Any:
+        tab = await numbers(kind)
+        first, continuation = await ets.select(tab, KEYS, 2)
+        await ets.delete(tab, 3)
+        await ets.insert(tab, [(1.5, 0), (2.5, 0)])
+        return first, (await parts(await ets.select(continuation), ets.select))
+
+    first, rest = returned(main)
+    assert first == [1, 2]
+    assert [key for part in rest for key in part] == left
+
+
+@pytest.mark.rule("11.40")
+def test_an_ordered_set_is_selected_backwards_too_and_any_operation_goes_on() -> None:
+    async def main() -> Any:
+        tab = await numbers("ordered_set")
+        first, continuation = await ets.select_reverse(tab, KEYS, 2)
+        return first, (await ets.match(continuation))[0], await ets.select_reverse(tab, KEYS)
+
+    assert returned(main) == ([5, 4], [3, 2], [5, 4, 3, 2, 1])
+
+
+@pytest.mark.rule("11.41")
+@pytest.mark.parametrize(
+    ("kind", "change", "answer"),
+    [
+        ("set", "delete", "badarg"),
+        ("ordered_set", "delete", "badarg"),
+        ("ordered_set", "rename", "badarg"),
+        ("set", "rename", [3, 4]),
+    ],
+)
+def test_a_continuation_needs_its_table(kind: str, change: str, answer: Any) -> None:
+    async def main() -> Any:
+        tab = await numbers(kind, named=True)
+        _, continuation = await ets.select(tab, KEYS, 2)
+        await (ets.delete(tab) if change == "delete" else ets.rename(tab, "u"))
+        try:
+            return (await ets.select(continuation))[0]
+        except ErlangError as error:
+            return error.reason
+
+    assert returned(main) == answer
+
+
+def test_what_is_no_continuation_is_badarg() -> None:
+    async def main() -> Any:
+        try:
+            return await ets.select("junk")
+        except ErlangError as error:
+            return error.reason
+
+    assert returned(main) == "badarg"

@@ -556,6 +556,20 @@ def test_a_monitor_that_others_could_see_set_may_still_come_late_on_node() -> No
     assert outcomes(kills_when_shown) == {"not shown", "killed", "noproc"}
 
 
+async def starts_a_killer() -> Any:
+    victim = spawn(idle)
+    ref = monitor(victim)
+    spawn(exit, victim, "kill")
+    down = await receive(("DOWN", ref, ANY, ANY, ANY))
+    return down[4]
+
+
+@pytest.mark.rule("6.20")
+def test_a_child_may_act_before_a_monitor_that_was_set_before_it_has_left() -> None:
+    assert outcomes(starts_a_killer) == {"killed", "noproc"}
+    assert outcomes(starts_a_killer, network="cluster") == {"killed", "noproc"}
+
+
 async def watches_and_tells(victim: Pid, boss: Pid) -> None:
     ref = monitor(victim)
     send(boss, "watching")

@@ -11,115 +11,45 @@ that has arrived (see FINDINGS.md): `LESSONS` is rule 7 of the kernel lessons,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, NamedTuple
 
 from tests.reference import zones
-from tests.reference.programs import OWNER, STUCK, Op, Outcome, Program
-from tests.reference.zones import Guard, Zone
-
-Signal = tuple[Any, ...]
-Message = Any
-
-
-@dataclass(frozen=True)
-class Rules:
-    """Choose between the readings of the documents.
-
-    `observing`: operations before which all that has arrived is handled (those of `RULE_7`); an
-    exit/2 to oneself that is not among them is a signal in one's own queue, and unless it is
-    trapped, nothing else is done until it is handled. `lazy_monitor`: on a node, a monitor may
-    leave as late as just before the next signal of the same process. `peeking`: where nothing but
-    messages has reached either, a process may find another alive without waiting for an answer.
-    `late_release`: a process is dead for link and monitor a moment before its table is gone, and
-    that a moment before its name is free. `late_noproc`: what the runtime answers for the dead, to
-    a monitor or a link, arrives by an event of its own, on a node too. `waits_send`: a monitor has
-    left before its process waits for a message without a limit.
-    """
-
-    observing: frozenset[str]
-    lazy_monitor: bool
-    peeking: bool
-    late_release: bool
-    late_noproc: bool = False
-    waits_send: bool = False
-
-
-RULE_7: Final = frozenset(
-    {"timeout", "exit_self", "end", "len", "trap_off", "demonitor", "unlink", "link"}
+from tests.reference.programs import Op, Outcome, Program
+from tests.reference.signals import Signals
+from tests.reference.states import (
+    LESSONS,
+    MACHINE,
+    NOTHING,
+    PLAIN,
+    PROMPT,
+    SENDING,
+    VM,
+    Move,
+    Proc,
+    Rules,
+    State,
+    counts_its_own,
+    matches,
+    put,
+    set_,
 )
-VM: Final = Rules(frozenset({"timeout"}), lazy_monitor=True, peeking=True, late_release=True)
-PROMPT: Final = Rules(VM.observing, lazy_monitor=False, peeking=False, late_release=False)
-LESSONS: Final = Rules(
-    RULE_7, lazy_monitor=False, peeking=False, late_release=False, late_noproc=True
-)
-MACHINE: Final = replace(VM, late_release=False, late_noproc=True, waits_send=True)
+from tests.reference.zones import Guard
 
-
-class Proc(NamedTuple):
-    """Hold one process; `links` and `watchers` of a dead one are those not yet told."""
-
-    pc: int = 0
-    queue: tuple[Signal, ...] = ()  # arrived, not handled
-    box: tuple[Message, ...] = ()  # handled messages
-    trap: bool = False
-    links: frozenset[int] = frozenset()
-    watchers: frozenset[tuple[int, str, Any]] = frozenset()
-    watching: frozenset[tuple[str, int]] = frozenset()
-    held: tuple[int, Signal] | None = None  # a monitor signal that has not left yet
-    asking: bool = False  # waits for an answer, or for its own exit signal
-    log: tuple[Any, ...] | None = ()
-    fresh: bool = False  # the last observation is not surely on record yet
-    reason: str | None = None
-    leaving: bool = False  # dead, with its name and table still there
-
-
-class State(NamedTuple):
-    procs: tuple[Proc, ...]
-    names: tuple[tuple[str, int], ...] = ()
-    table: tuple[tuple[str, str], ...] | None = ()
-    wires: tuple[tuple[tuple[int, int], tuple[Signal, ...]], ...] = ()
-    timers: tuple[tuple[int, str, str, str, int], ...] = ()  # owner, label, target, value, ms
-    zone: Zone = Zone()
-
-
-Move = tuple[State, Guard | None]
-NOTHING: Final = object()
-SENDING: Final = frozenset(
-    {"send", "exit", "link", "unlink", "monitor", "demonitor", "alive", "end"}
-)
-TABLE_OPS: Final = frozenset({"insert", "insert_new", "lookup", "delete", "spin"})
-PLAIN: Final = frozenset({"msg", "own"})  # a message of another, and one to oneself
-ANSWERED: Final = frozenset({"link", "monitor", "ask"})
+__all__ = ["LESSONS", "MACHINE", "PROMPT", "VM", "explore", "outcomes", "runs"]
 
 
 class TooManyStates(Exception):
     """Say that the budget of states ran out."""
 
 
-class Model:
-    """Give the transition system of one program on one network under one set of rules.
-
-    `record` says how the log of a process gets out: "each" (after each observation, as an event of
-    its own: the last one may be lost when a signal ends the process) or "end" (all at once, after
-    the last operation: logs of others are None).
-    """
-
-    def __init__(
-        self, program: Program, network: str = "node", rules: Rules = VM, record: str = "each"
-    ) -> None:
-        self.program, self.network, self.rules, self.record = program, network, rules, record
-        self.letters = program.letters
-        self.at = {letter: i for i, letter in enumerate(self.letters)}
-        self.ops = tuple(ops for _, ops in program.bodies)
-        self.timed = program.timed
-        self.tabled = any(op[0] in TABLE_OPS for ops in self.ops for op in ops)
-        self.lazy = rules.lazy_monitor and network == "node"
+class Model(Signals):
+    """Give the transition system of a program."""
 
     def initial(self) -> State:
-        state = State((Proc(),) * len(self.letters))
+        children = self.program.children
+        state = State(tuple(Proc(unborn=letter in children) for letter in self.letters))
         return self._clocked(state, state, None, start=True) or state
 
     def successors(self, state: State) -> list[State]:
@@ -131,30 +61,23 @@ class Model:
                 out.append(clocked)
         return out
 
-    def outcome(self, state: State) -> Outcome:
-        return tuple(
-            (letter, self._final_log(p), p.reason or STUCK)
-            for letter, p in zip(self.letters, state.procs, strict=True)
-        )
-
-    def _final_log(self, p: Proc) -> tuple[Any, ...] | None:
-        return None if self.record == "end" and p.reason is None else p.log
-
     # -- what can come next ----------------------------------------------------------------------
 
     def _moves(self, state: State) -> Iterator[Move]:
         for who, p in enumerate(state.procs):
+            if p.unborn:
+                continue
             if p.reason is not None:
                 yield from ((after, None) for after in self._farewell(state, who))
                 continue
             if p.held is not None:
-                yield self._deliver(_put(state, who, p._replace(held=None)), who, *p.held), None
+                yield self._deliver(put(state, who, p._replace(held=None)), who, *p.held), None
             if p.queue:
                 yield from ((after, None) for after in self._handle(state, who))
             if not p.asking:
                 yield from self._act(state, who)
         for pair, signals in state.wires:
-            rest = _set(state.wires, pair, signals[1:] or None)
+            rest = set_(state.wires, pair, signals[1:] or None)
             yield self._arrive(state._replace(wires=rest), pair[1], signals[0]), None
         for timer in state.timers:
             yield self._fire(state, timer), Guard(("timer", *timer[:2]), timer[4], True)
@@ -174,168 +97,21 @@ class Model:
         need = "trap_off" if op == ("trap", False) else kind
         if need in self.rules.observing and p.queue:
             return
-        if kind == "len" and any(_own(signal, who) for signal in p.queue):
+        if kind == "len" and counts_its_own(p.queue, who):
             return
         for after in getattr(self, f"_{kind}")(state, who, *op[1:]):
             yield after, None
 
-    def _op(self, p: Proc, who: int) -> Op:
-        ops = self.ops[who]
-        return ops[p.pc] if p.pc < len(ops) else ("end", "normal")
-
     def _receive(self, state: State, who: int, op: Op) -> Iterator[Move]:
         p, (_, patterns, wait) = state.procs[who], op
         for i, message in enumerate(p.box):
-            if _matches(patterns, message):
+            if matches(patterns, message):
                 box = p.box[:i] + p.box[i + 1 :]
                 yield self._next(state, who, message, box=box), None
                 return
         if wait is not None and not p.queue:
             guard = Guard(("wait", who), wait, False) if self.timed and wait else None
             yield self._next(state, who, "timeout"), guard
-
-    def _next(self, state: State, who: int, seen: Any = NOTHING, **changes: Any) -> State:
-        """Go on to the next operation, with what this one has observed."""
-        p = state.procs[who]
-        log = p.log if seen is NOTHING or p.log is None else (*p.log, seen)
-        changes |= {"pc": p.pc + 1, "log": log, "fresh": seen is not NOTHING}
-        return _put(state, who, p._replace(**changes))
-
-    # -- signals ---------------------------------------------------------------------------------
-
-    def _deliver(
-        self, state: State, src: int, dst: int, signal: Signal, late: bool = False
-    ) -> State:
-        """Let a signal leave: on a node, and to oneself, it has arrived then, unless it is late."""
-        if not late and (self.network == "node" or src == dst):
-            return self._arrive(state, dst, signal)
-        if state.procs[dst].reason is not None and signal[0] not in ANSWERED:
-            return state
-        under_way = dict(state.wires).get((src, dst), ())
-        return state._replace(wires=_set(state.wires, (src, dst), (*under_way, signal)))
-
-    def _arrive(self, state: State, dst: int, signal: Signal) -> State:
-        p = state.procs[dst]
-        if p.reason is not None:
-            return self._answer(state, dst, signal)
-        return _put(state, dst, p._replace(queue=(*p.queue, signal)))
-
-    def _answer(self, state: State, dead: int, signal: Signal) -> State:
-        """Answer for a process that is no more."""
-        match signal:
-            case ("link", src):
-                return self._deliver(state, dead, src, ("exit", dead, "noproc", True))
-            case ("monitor", src, label, thing):
-                down = ("down", label, thing, "noproc")
-                return self._deliver(state, dead, src, down, late=self.rules.late_noproc)
-            case ("ask", src):
-                return self._deliver(state, dead, src, ("answer", False))
-        return state
-
-    def _handle(self, state: State, who: int) -> list[State]:
-        p = state.procs[who]
-        signal, p = p.queue[0], p._replace(queue=p.queue[1:])
-        match signal:
-            case ("msg" | "own", message):
-                p = p._replace(box=(*p.box, message))
-            case ("exit", src, reason, linked):
-                return self._handle_exit(_put(state, who, p), who, src, reason, linked)
-            case ("down", label, thing, reason):
-                for watch in p.watching:
-                    if watch[0] == label:
-                        message = ("DOWN", label, "process", thing, reason)
-                        p = p._replace(watching=p.watching - {watch}, box=(*p.box, message))
-            case ("link", src):
-                p = p._replace(links=p.links | {src})
-            case ("unlink", src):
-                p = p._replace(links=p.links - {src})
-            case ("monitor", src, label, thing):
-                p = p._replace(watchers=p.watchers | {(src, label, thing)})
-            case ("demonitor", src, label):
-                p = p._replace(watchers=frozenset(w for w in p.watchers if w[:2] != (src, label)))
-            case ("ask", src):
-                return [self._deliver(_put(state, who, p), who, src, ("answer", True))]
-            case ("answer", answer):
-                return [self._next(_put(state, who, p._replace(asking=False)), who, answer)]
-        return [_put(state, who, p)]
-
-    def _handle_exit(
-        self, state: State, who: int, src: int, reason: str, linked: bool
-    ) -> list[State]:
-        p = state.procs[who]
-        if linked and src not in p.links:
-            return [state]
-        p = p._replace(links=p.links - {src}) if linked else p
-        state = _put(state, who, p)
-        if reason == "kill" and not linked:
-            return self._die(state, who, "killed")
-        if p.trap:
-            message = ("EXIT", self.letters[src], reason)
-            return [_put(state, who, p._replace(box=(*p.box, message)))]
-        harmless = reason == "normal" and src != who
-        return [state] if harmless else self._die(state, who, reason)
-
-    # -- the end of a process --------------------------------------------------------------------
-
-    def _die(self, state: State, who: int, reason: str, own: bool = False) -> list[State]:
-        """End a process: dead, its name free, its table and timers gone; nobody told yet."""
-        p = state.procs[who]
-        state = state._replace(
-            timers=tuple(t for t in state.timers if t[2] != self.letters[who]),
-            wires=tuple(_still_under_way(state.wires, who)),
-        )
-        queue = tuple(signal for signal in p.queue if signal[0] in ANSWERED)
-        dead = Proc(queue=queue, links=p.links, watchers=p.watchers, reason=reason)
-        dead = dead._replace(leaving=self._owns_table(state, who) or self._named(state, who))
-        out = [_put(state, who, dead._replace(log=log)) for log in self._records(p, who, own)]
-        while not self.rules.late_release and out[0].procs[who].leaving:
-            out = [self._release(after, who) for after in out]
-        return out
-
-    def _owns_table(self, state: State, who: int) -> bool:
-        return self.tabled and self.letters[who] == OWNER and state.table is not None
-
-    def _named(self, state: State, who: int) -> bool:
-        return who in dict(state.names).values()
-
-    def _release(self, state: State, who: int) -> State:
-        """Take away the table of a process that ends, or its name if the table is gone."""
-        if self._owns_table(state, who):
-            state, still = state._replace(table=None), self._named(state, who)
-        else:
-            names = tuple(name for name in state.names if name[1] != who)
-            state, still = state._replace(names=names), False
-        return _put(state, who, state.procs[who]._replace(leaving=still))
-
-    def _records(self, p: Proc, who: int, own: bool) -> list[tuple[Any, ...] | None]:
-        """List what may be on record of a process that ends now."""
-        if own:
-            return [p.log]
-        if self.record == "end":
-            return [p.log, None] if self._op(p, who)[0] == "end" else [None]
-        return [p.log, p.log[:-1]] if p.fresh and p.log else [p.log]
-
-    def _farewell(self, state: State, who: int) -> list[State]:
-        """Tell links, then monitors, then those with unhandled requests: one at a time."""
-        p = state.procs[who]
-        if p.leaving:
-            return [self._release(state, who)]
-        if p.links:
-            told = ((p._replace(links=p.links - {peer}), peer) for peer in sorted(p.links))
-            signal = ("exit", who, p.reason, True)
-            return [self._deliver(_put(state, who, q), who, peer, signal) for q, peer in told]
-        if p.watchers:
-            return [
-                self._deliver(
-                    _put(state, who, p._replace(watchers=p.watchers - {w})),
-                    who, w[0], ("down", w[1], w[2], p.reason),
-                )
-                for w in sorted(p.watchers, key=repr)
-            ]  # fmt: skip
-        if p.queue:
-            rest = _put(state, who, p._replace(queue=p.queue[1:]))
-            return [self._answer(rest, who, p.queue[0])]
-        return []
 
     # -- operations: each gives the states after it, none while it has to wait -------------------
 
@@ -399,6 +175,21 @@ class Model:
             return [self._next(state, who, watching=watching, held=(peer, signal))]
         return [self._deliver(self._next(state, who, watching=watching), who, peer, signal)]
 
+    def _spawn(
+        self, state: State, who: int, child: str, how: str, label: str | None
+    ) -> list[State]:
+        peer = self.at[child]
+        born = Proc()
+        if how == "link":
+            born = born._replace(links=frozenset({who}))
+            links = state.procs[who].links | {peer}
+            return [put(self._next(state, who, links=links), peer, born)]
+        if how == "monitor":
+            born = born._replace(watchers=frozenset({(who, label or "", child)}))
+            watching = state.procs[who].watching | {(label or "", peer)}
+            return [put(self._next(state, who, watching=watching), peer, born)]
+        return [put(self._next(state, who), peer, born)]
+
     def _demonitor(self, state: State, who: int, label: str, mode: str) -> list[State]:
         p = state.procs[who]
         gone = [watch for watch in p.watching if watch[0] == label]
@@ -420,12 +211,12 @@ class Model:
         holder = who if target is None else self.at[target]
         if name in held or holder in held.values() or state.procs[holder].reason is not None:
             return [self._next(state, who, "badarg")]
-        return [self._next(state, who, True)._replace(names=_set(state.names, name, holder))]
+        return [self._next(state, who, True)._replace(names=set_(state.names, name, holder))]
 
     def _unregister(self, state: State, who: int, name: str) -> list[State]:
         if name not in dict(state.names):
             return [self._next(state, who, "badarg")]
-        return [self._next(state, who, True)._replace(names=_set(state.names, name, None))]
+        return [self._next(state, who, True)._replace(names=set_(state.names, name, None))]
 
     def _whereis(self, state: State, who: int, name: str) -> list[State]:
         holder = dict(state.names).get(name)
@@ -438,7 +229,7 @@ class Model:
         if peer == who or state.procs[peer].reason is not None:
             return [self._next(state, who, peer == who)]
         p = state.procs[who]
-        asking = _put(state, who, p._replace(asking=True, fresh=False))
+        asking = put(state, who, p._replace(asking=True, fresh=False))
         out = [self._deliver(asking, who, peer, ("ask", who))]
         ahead = (*state.procs[peer].queue, *dict(state.wires).get((who, peer), ()))
         if self.rules.peeking and all(signal[0] in PLAIN for signal in (*p.queue, *ahead)):
@@ -451,7 +242,7 @@ class Model:
     def _insert(self, state: State, who: int, key: str, value: str) -> list[State]:
         if state.table is None:
             return [self._next(state, who, "badarg")]
-        return [self._next(state, who, True)._replace(table=_set(state.table, key, value))]
+        return [self._next(state, who, True)._replace(table=set_(state.table, key, value))]
 
     def _insert_new(self, state: State, who: int, key: str, value: str) -> list[State]:
         if state.table is not None and key in dict(state.table):
@@ -461,7 +252,7 @@ class Model:
     def _delete(self, state: State, who: int, key: str) -> list[State]:
         if state.table is None:
             return [self._next(state, who, "badarg")]
-        return [self._next(state, who, True)._replace(table=_set(state.table, key, None))]
+        return [self._next(state, who, True)._replace(table=set_(state.table, key, None))]
 
     def _lookup(self, state: State, who: int, key: str) -> list[State]:
         if state.table is None:
@@ -502,39 +293,12 @@ class Model:
         fresh: set[zones.Name] = {("timer", *t[:2]) for t in state.timers if t not in before.timers}
         for who, p in enumerate(state.procs):
             op = self._op(p, who)
-            if p.reason is None and op[0] == "recv" and op[2]:
+            if p.reason is None and not p.unborn and op[0] == "recv" and op[2]:
                 live["wait", who] = zones.FREE
-                if start or p.pc != before.procs[who].pc:
+                if start or before.procs[who].unborn or p.pc != before.procs[who].pc:
                     fresh.add(("wait", who))
         zone = zones.after(before.zone, guard, live, fresh)
         return None if zone is None else state._replace(zone=zone)
-
-
-def _put(state: State, who: int, p: Proc) -> State:
-    return state._replace(procs=(*state.procs[:who], p, *state.procs[who + 1 :]))
-
-
-def _set(pairs: tuple[tuple[Any, Any], ...], key: Any, value: Any) -> tuple[tuple[Any, Any], ...]:
-    """Set a key of a sorted map of pairs; None removes it."""
-    rest = [pair for pair in pairs if pair[0] != key]
-    return tuple(sorted([*rest, (key, value)] if value is not None else rest))
-
-
-def _still_under_way(wires: Iterable[Any], dead: int) -> Iterator[Any]:
-    """Keep what still matters on the way to a process that has died."""
-    for pair, signals in wires:
-        left = tuple(s for s in signals if pair[1] != dead or s[0] in ANSWERED)
-        if left:
-            yield pair, left
-
-
-def _own(signal: Signal, who: int) -> bool:
-    """Tell whether a process has sent this to itself: its length counts it (FINDINGS, 9)."""
-    return signal[0] == "own" or (signal[0] == "exit" and signal[1] == who)
-
-
-def _matches(patterns: tuple[str, ...] | None, message: Message) -> bool:
-    return patterns is None or (message[0] if isinstance(message, tuple) else message) in patterns
 
 
 @dataclass(frozen=True)

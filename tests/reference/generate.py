@@ -29,6 +29,7 @@ from tests.reference.programs import (
     register,
     send,
     send_after,
+    spawn,
     trap,
     unlink,
     unregister,
@@ -44,13 +45,28 @@ KINDS = {
     "insert": 2, "lookup": 2, "insert_new": 1, "delete": 1, "send_after": 3, "cancel": 2,
 }  # fmt: skip
 TIMED = frozenset({"send_after", "cancel"})
+CHILDREN = "XY"
+SPAWNS = 5  # the weight of `spawn` where there are children
 
 
 class _Writer:
-    """Write the code of one process; it knows what it has set up so far."""
+    """Write the code of one process; it knows what it has set up so far.
 
-    def __init__(self, draw: random.Random, me: str, letters: Sequence[str], timers: bool) -> None:
+    `unborn` has the letters of children that nobody starts yet, and `born` gets their code; None
+    for both where there are to be none.
+    """
+
+    def __init__(
+        self,
+        draw: random.Random,
+        me: str,
+        letters: Sequence[str],
+        timers: bool,
+        unborn: list[str] | None = None,
+        born: dict[str, list[Op]] | None = None,
+    ) -> None:
         self.draw, self.me, self.letters, self.timers = draw, me, letters, timers
+        self.unborn, self.born = unborn, born
         self.monitors: list[str] = []
         self.linked: list[str] = []
         self.armed: list[str] = []
@@ -58,6 +74,9 @@ class _Writer:
     def body(self, size: int) -> list[Op]:
         kinds = [kind for kind in KINDS if self.timers or kind not in TIMED]
         weights = [KINDS[kind] for kind in kinds]
+        if self.unborn is not None:
+            kinds.append("spawn")
+            weights.append(SPAWNS)
         ops: list[Op] = []
         while len(ops) < size:
             ops += self.op(self.draw.choices(kinds, weights)[0])
@@ -75,6 +94,8 @@ class _Writer:
         match kind:
             case "send":
                 return [send(self.other(), draw.choice(VALUES))]
+            case "spawn":
+                return self.child()
             case "send_name":
                 return [send(draw.choice(NAMES), draw.choice(VALUES))]
             case "recv":
@@ -101,9 +122,27 @@ class _Writer:
             case _:
                 return [self.table(kind)]
 
+    def child(self) -> list[Op]:
+        """Start a child, or do something with one if all are started."""
+        draw, started = self.draw, [x for x in self.letters if x in CHILDREN]
+        if not self.unborn:
+            return [send(draw.choice(started) if started else self.other(), draw.choice(VALUES))]
+        child, how = self.unborn.pop(0), draw.choice(("plain", "link", "link", "monitor"))
+        self.letters = (*self.letters, child)
+        assert self.born is not None
+        writer = _Writer(draw, child, self.letters, self.timers, self.unborn, self.born)
+        self.born[child] = writer.body(draw.choice((1, 1, 2, 3)))
+        if how == "link":
+            self.linked.append(child)
+        if how != "monitor":
+            return [spawn(child, how)]
+        self.monitors.append(f"m{len(self.monitors) + 1}")
+        return [spawn(child, how, self.monitors[-1])]
+
     def receive(self) -> Op:
         draw = self.draw
-        after = draw.choice((None, None, 0, draw.choice((5, 10)) if self.timers else 0))
+        finite = (5, 10) if self.timers else (0, 1, 3) if self.unborn is not None else (0,)
+        after = draw.choice((None, None, 0, finite[0] if len(finite) == 1 else draw.choice(finite)))
         if draw.random() < 0.6:
             return recv(after=after)
         choice = sorted(draw.sample((*VALUES, "EXIT", "DOWN"), draw.choice((1, 2))))
@@ -147,18 +186,25 @@ class _Writer:
         return lookup(key) if kind == "lookup" else delete(key)
 
 
-def random_program(draw: random.Random, name: str, size: int, timers: bool = True) -> Program:
-    """Write one program of about `size` operations in two to four processes."""
+def random_program(
+    draw: random.Random, name: str, size: int, timers: bool = True, spawns: bool = False
+) -> Program:
+    """Write one program of about `size` operations in two to five processes, children included.
+
+    With `spawns` there are up to two children, and receives that wait a while.
+    """
     letters = ("main", *"ABC"[: draw.choice((1, 2, 2, 3))])
     shares = [draw.random() + 0.2 for _ in letters]
     each = [max(1, round(size * share / sum(shares))) for share in shares]
+    unborn = list(CHILDREN[: 5 - len(letters)]) if spawns else None
+    born: dict[str, list[Op]] = {}
     bodies = {
-        letter: _Writer(draw, letter, letters, timers).body(count)
+        letter: _Writer(draw, letter, letters, timers, unborn, born).body(count)
         for letter, count in zip(letters, each, strict=True)
     }
     if draw.random() < 0.7:  # or else the table is gone early most of the time
         bodies["main"].append(recv("zz"))
-    return program(name, **bodies)
+    return program(name, **bodies, **born)
 
 
 def random_programs(
@@ -169,12 +215,13 @@ def random_programs(
     timers: bool = True,
     states: int = 2000,
     network: str = "node",
+    spawns: bool = False,
 ) -> list[Program]:
     """Give `count` programs whose brute-force search takes at most `states` states."""
     draw = random.Random(seed)
     found: list[Program] = []
     while len(found) < count:
-        candidate = random_program(draw, f"random-{seed}-{len(found)}", size, timers)
+        candidate = random_program(draw, f"random-{seed}-{len(found)}", size, timers, spawns)
         try:
             brute.explore(candidate, network, limit=states)
         except brute.TooManyStates:

@@ -28,6 +28,7 @@ from tests.reference.programs import (
     register,
     send,
     send_after,
+    spawn,
     spin,
     trap,
     unlink,
@@ -326,6 +327,22 @@ SEEN = [
         "found exit of oneself comes in order", (6, 6),
         can(B=("ok",), A="killed"), can(B="noproc"), can(B="killed"), can(B=("noproc",)),
         A=[kill("A")], B=[link("A")],
+    ),
+    _lesson(
+        "found a child acts before a monitor leaves", (2, 2),
+        can(A=(("DOWN", "m", "process", "B", "killed"),)),
+        can(A=(("DOWN", "m", "process", "B", "noproc"),)),
+        A=[monitor("B"), spawn("X"), recv()], B=[recv("zz")], X=[kill("B")],
+    ),
+    _lesson(
+        "found one's own message is not counted behind a request", (8, 8),
+        can(main=("noproc", 0)), can(main=("noproc", 1)), cannot(main=("noproc", 2)),
+        main=[send("main", "a"), link("A"), length()], A=[monitor("main")],
+    ),
+    _lesson(
+        "found one's own message is counted behind others", (2, 2),
+        can(main=(1,)), can(main=(2,)), cannot(main=(0,)),
+        main=[send("main", "a"), length()], A=[send("main", "b")],
     ),
 ]  # fmt: skip
 

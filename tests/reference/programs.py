@@ -2,7 +2,9 @@
 
 A program is straight-line code for each process. Every process exists, and knows the pid of every
 other, before the first operation of any of them runs; so does one public table, owned by `main`.
-Processes are named by a letter (or `main`), registered names are any other word.
+Processes are named by a letter (or `main`), registered names are any other word. Only children are
+not there from the start: an operation `spawn` starts one, whose pid is known to its parent from
+then on, and to itself; it knows those that its parent knew.
 
 An operation that can observe something, or fail, leaves one entry in the log of its process:
 
@@ -17,17 +19,20 @@ An operation that can observe something, or fail, leaves one entry in the log of
     cancel          "left" or False
     insert, lookup, insert_new, delete, spin      the result, or "badarg" once the table is gone
 
-Whatever always has the same result (send to a pid, exit, unlink, monitor, trap, plain demonitor)
-leaves none. A raised error is caught, logged, and the process goes on. Messages are values (words),
-("EXIT", letter, reason) and ("DOWN", label, "process", letter or (name, "nonode"), reason).
+Whatever always has the same result (send to a pid, exit, unlink, monitor, trap, plain demonitor,
+spawn) leaves none. A raised error is caught, logged, and the process goes on. Messages are values
+(words), ("EXIT", letter, reason) and ("DOWN", label, "process", letter or (name, "nonode"),
+reason).
 
 The outcome of a run is, for each process in program order, (letter, log, reason), where reason is
-"stuck" for a process that is still alive when nothing can happen any more.
+"stuck" for a process that is still alive when nothing can happen any more, and "unborn" for a child
+that was never started.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 Op = tuple[Any, ...]
@@ -35,6 +40,7 @@ Outcome = tuple[tuple[str, tuple[Any, ...] | None, str], ...]
 
 OWNER: Final = "main"
 STUCK: Final = "stuck"
+UNBORN: Final = "unborn"
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,26 @@ class Program:
     def timed(self) -> bool:
         """Tell whether real time restricts the order of events: only exact timers do."""
         return any(op[0] == "send_after" for _, ops in self.bodies for op in ops)
+
+    @cached_property
+    def children(self) -> frozenset[str]:
+        """Name the processes that others start."""
+        return frozenset(op[1] for _, ops in self.bodies for op in ops if op[0] == "spawn")
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """List the processes that are there from the start."""
+        return tuple(letter for letter in self.letters if letter not in self.children)
+
+    @property
+    def nested(self) -> tuple[tuple[str, tuple[Op, ...]], ...]:
+        """Give the code of the roots, with that of a child in the operation that starts it."""
+        bodies = dict(self.bodies)
+
+        def whole(letter: str) -> tuple[Op, ...]:
+            return tuple((*op, whole(op[1])) if op[0] == "spawn" else op for op in bodies[letter])
+
+        return tuple((letter, whole(letter)) for letter in self.roots)
 
     def __str__(self) -> str:
         return " · ".join(f"{who}: {'; '.join(map(show, ops))}" for who, ops in self.bodies if ops)
@@ -71,6 +97,11 @@ def show(op: Op) -> str:
 
 def send(target: str, value: str) -> Op:
     return ("send", target, value)
+
+
+def spawn(child: str, how: str = "plain", label: str | None = None) -> Op:
+    """Start a process; `how` is plain, link or monitor, the last with a label."""
+    return ("spawn", child, how, label)
 
 
 def recv(*patterns: str, after: int | None = None) -> Op:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from tests.reference import brute
 from tests.reference.generate import programs, random_programs
 from tests.reference.lessons import LESSONS, Lesson
-from tests.reference.programs import Outcome, Program, end, kill, program, recv, send
+from tests.reference.programs import Outcome, Program, end, kill, program, recv, send, spawn
 
 SMALL = [lesson for lesson in LESSONS if len(str(lesson.program)) < 60]
 BY_NAME = [lesson.program.name for lesson in LESSONS]
@@ -92,6 +92,20 @@ def test_random_programs_are_the_same_each_time_and_small() -> None:
     assert len({str(p) for p in first}) == 20
     kinds = {op[0] for p in random_programs(1, 150) for _, ops in p.bodies for op in ops}
     assert len(kinds) == 20
+    kinds = {
+        op[0] for p in random_programs(1, 60, spawns=True) for _, ops in p.bodies for op in ops
+    }
+    assert "spawn" in kinds
+
+
+def test_a_child_that_nobody_starts_is_unborn() -> None:
+    tried = program("child", A=[recv(), spawn("X", "link")], X=[end("x")])
+    (only,) = brute.outcomes(tried)
+    assert only == (("main", (), "normal"), ("A", (), "stuck"), ("X", (), "unborn"))
+    started = program("child", A=[spawn("X", "link"), recv()], X=[end("x")])
+    assert {outcome[1:] for outcome in brute.outcomes(started)} == {
+        (("A", (), "x"), ("X", (), "x")),
+    }
 
 
 def test_hash_order_decides_nothing() -> None:

@@ -70,6 +70,12 @@ def test_random_programs_have_exactly_their_outcomes() -> None:
     assert differences(random_programs(1, 120, 4, states=100), NETWORKS) == []
 
 
+def test_programs_with_children_have_exactly_their_outcomes() -> None:
+    drawn = random_programs(2, 60, 5, states=150, timers=False, spawns=True)
+    assert sum(bool(tried.children) for tried in drawn) >= 10
+    assert differences(drawn, NETWORKS) == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10, 20))
 def test_two_hundred_more_random_programs_have_exactly_their_outcomes(seed: int) -> None:

@@ -49,8 +49,9 @@ def _erl(
 
 
 def _entry(index: int, program: Program, runs: int) -> str:
-    bodies = _term([(letter, list(ops)) for letter, ops in program.bodies])
-    return f'{{"{index}", {runs}, {bodies}}}.\n'
+    order = _term(list(program.letters))
+    bodies = _term([(letter, list(ops)) for letter, ops in program.nested])
+    return f'{{"{index}", {runs}, {order}, {bodies}}}.\n'
 
 
 def _term(value: Any) -> str:
@@ -68,6 +69,8 @@ def _term(value: Any) -> str:
             return f"'{value}'"
         case ("recv", tuple() as patterns, after):
             return f"{{recv, {_term(list(patterns))}, {_term(after)}}}"
+        case ("spawn", *rest, ops):
+            return f"{{{', '.join(map(_term, ('spawn', *rest)))}, {_term(list(ops))}}}"
         case tuple():
             return "{" + ", ".join(map(_term, value)) + "}"
         case _:

@@ -18,7 +18,7 @@ from simkernel import (
 )
 from simkernel import exit as exit_of
 from tests.conformance.lab import mailbox, outcome, pair, say, settle, trap
-from tests.conformance.pairs.supervisor import Starting
+from tests.conformance.pairs.supervisor_starts import Starting
 
 HOWS = (
     "ok",

@@ -7,29 +7,12 @@ from typing import Any
 
 from tests.conformance import actors
 from tests.conformance.lab import pair, say
+from tests.conformance.pairs.ets_parts import PARTS
+from tests.conformance.pairs.ets_rows import ALL, KINDS, ROWS, new, op
 
 PAUSE_MS = 15
 
 
-def new(
-    actor: str = "a",
-    var: str = "t",
-    type_: str = "set",
-    access: str = "public",
-    named: bool = False,
-    keypos: int = 1,
-    heir: Any = None,
-) -> Any:
-    return ("new", actor, var, type_, access, named, keypos, heir)
-
-
-def op(name: str, *args: Any, by: str = "a", tab: str = "t") -> Any:
-    return ("ets", by, name, tab, list(args))
-
-
-ALL = op("tab2list")
-KINDS = ("set", "ordered_set", "bag", "duplicate_bag")
-ROWS = [op("insert", [("k", 1), ("k", 2), ("l", 3), ("k", 1), (1, "i"), (1.0, "f")])]
 CASES = [
     (f"{kind}: {label}", [new(type_=kind), *ROWS, *steps])
     for kind in KINDS
@@ -472,6 +455,7 @@ for _cases, _rules in (
         ),
     ),
     (SPECS, ("11.33", "11.34", "11.35", "11.36", "11.37")),
+    (PARTS, ("11.38", "11.39", "11.40", "11.41")),
     (ACCESS, ("11.5", "11.6", "11.7", "11.8")),
     (LIFE, ("11.1", "11.2", "11.3", "11.4", "11.8", "11.32", "3.17")),
     (ORDER, ("11.9", "11.10", "11.11", "11.21", "11.23", "11.24", "11.31", "13.6")),

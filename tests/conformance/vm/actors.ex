@@ -62,6 +62,14 @@ defmodule Actors do
     {name(answer, state), state}
   end
 
+  defp step({:part, actor, op, var, args, shown}, state, _) do
+    tab = Map.get(state.tables, var, var)
+    part(ask(state.pids[actor], fn -> apply(:ets, op, [tab | args]) end), shown, state)
+  end
+
+  defp step({:more, actor, op, shown}, state, _),
+    do: part(ask(state.pids[actor], fn -> apply(:ets, op, [state.continuation]) end), shown, state)
+
   defp step({:die, actor, reason}, state, pause) do
     send(state.pids[actor], {:die, reason})
     Lab.ended(state.pids[actor])
@@ -101,6 +109,14 @@ defmodule Actors do
     answer = ask(state.pids[actor], fn -> registry(op, resolve(args, state)) end)
     {ordered(op, answer |> partition() |> name(state)), state}
   end
+
+  # Where a table has no order only the number is shown.
+  defp part({:ok, {values, next}}, shown, state) do
+    last = if next == :"$end_of_table", do: :last, else: :more
+    {{:ok, {if(shown == :rows, do: values, else: length(values)), last}}, Map.put(state, :continuation, next)}
+  end
+  defp part({:ok, next}, _, state), do: {{:ok, next}, Map.put(state, :continuation, next)}
+  defp part(answer, _, state), do: {answer, state}
 
   defp registry(:update, [key, x]), do: Registry.update_value(:the_registry, key, fn old -> {old, x} end)
   defp registry(:dispatch, [key]) do
