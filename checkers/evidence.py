@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from checkers.finding import listed
 from checkers.judged import Both, judged_run
-from checkers.verdict import Counterexample
+from checkers.verdict import Counterexample, Verdict
 from simkernel.errors import InternalError
 from simkernel.kernel import driver
 from simkernel.spec import Spec
@@ -25,10 +26,18 @@ class Evidence:
     events: tuple[dict[str, Any], ...]
 
 
-def gather(where: str, spec: Spec, example: Counterexample, source: str, folder: Path) -> Evidence:
+def gather(
+    where: str,
+    spec: Spec,
+    example: Counterexample,
+    source: str,
+    folder: Path,
+    verdict: Verdict | None = None,
+) -> Evidence:
     """Run a counterexample again and write its trace: what is shown has been replayed.
 
     `where` is how the spec is loaded again, `source` the hash of its file, `folder` gets the trace.
+    Its last line has what was found, so that the trace is all that a report needs.
     """
     folder.mkdir(exist_ok=True)
     texts = parameters_text(example.parameters)
@@ -41,7 +50,10 @@ def gather(where: str, spec: Spec, example: Counterexample, source: str, folder:
         spec, example.parameters, example.settings, tape=Both(file.recorder, keep)
     )
     digest = file.recorder.hash
-    file.close(ended)
+    more: dict[str, Any] = {"findings": listed(example.findings)}
+    if verdict is not None:
+        more |= {"sentence": verdict.sentence, "notes": list(verdict.notes)}
+    file.close(ended, verdict="Violated", **more)
     # A run that goes round is cut where the round is over: breadth-first search has seen it close.
     if example.ended != driver.ROUND and again != list(example.findings):
         raise InternalError(f"a counterexample of {where} did not come again: {example}")

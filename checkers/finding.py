@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +56,11 @@ class Finding:
         if self.kind == "property":
             return self.kind, self.process
         return self.kind, _WHO.sub("<>", self.text)
+
+
+def listed(found: Iterable[Finding]) -> list[dict[str, str]]:
+    """Give findings as JSON has them."""
+    return [{"kind": f.kind, "process": f.process, "text": f.text} for f in found]
 
 
 def known_kinds(kinds: tuple[str, ...]) -> None:

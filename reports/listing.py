@@ -17,7 +17,7 @@ _TAG = r"\('(?:alias|monitor)', #ref<[^>]*>\)|#ref<[^>]*>"
 _ENVELOPES = (
     (re.compile(rf"\('\$gen_call', \(<[^>]*>, (?:{_TAG})\), (.*)\)"), "call"),
     (re.compile(r"\('\$gen_cast', (.*)\)"), "cast"),
-    (re.compile(r"\(\('(?:alias|monitor)', #ref<[^>]*>\), (.*)\)"), "reply"),
+    (re.compile(rf"\((?:{_TAG}), (.*)\)"), "reply"),
 )
 _RUNS = (
     (re.compile(r"simkernel\.spec\._call\(&([^,]*), (.*)\)"), "{0}{1}"),
@@ -63,16 +63,20 @@ def _row(event: Event, number: int, pid: str, lanes: list[str], ended: set[str],
 
 def describe(event: Event) -> str:
     """Say in a few words what an event is."""
+    return f"{event.get('p', '')} {words(event)}".rstrip()
+
+
+def words(event: Event) -> str:
+    """Say what an event is, without who does it."""
     kind = event.get("e", "")
-    pid = event.get("p", "")
-    words = _WORDS.get(kind)
-    if words is None:
+    say = _WORDS.get(kind)
+    if say is None:
         rest = " ".join(f"{k}={v}" for k, v in event.items() if k not in ("n", "t", "e", "p"))
-        return f"{pid} {kind} {rest}".rstrip()
+        return f"{kind} {rest}".rstrip()
     try:
-        return f"{pid} {words(event)}"
+        return str(say(event))
     except (KeyError, TypeError):
-        return f"{pid} {kind}"
+        return str(kind)
 
 
 def _handle(e: Event) -> str:

@@ -25,23 +25,32 @@ def race(events: Sequence[Event], step: int, instead: str) -> str:
     'at step 0 <root.1> → <root>  1, before <root.2> → <root>  2: rule 1.8, signals of different \
 senders have no order between them'
     """
-    first = next((event for event in events if event.get("n") == step), None)
-    if first is None:
+    row, later = racers(events, step, instead)
+    if row is None:
         return ""
+    first = events[row]
     if first["e"] in FAULTS:
         return f"at step {step} {describe(first)}, within the budget of faults"
-    second = _later(events, step, instead)
     if first["e"] == "choose":
         return f"at step {step} {describe(first)}: rule 12.30, each of the options may be chosen"
-    if second is None:
+    if later is None:
         return f"at step {step} {describe(first)}; `{instead}` never happens"
+    second = events[later]
     return f"at step {step} {describe(first)}, before {describe(second)}: {_rule(first, second)}"
 
 
-def _later(events: Sequence[Event], step: int, instead: str) -> Event | None:
-    for event in events:
+def racers(events: Sequence[Event], step: int, instead: str) -> tuple[int | None, int | None]:
+    """Give the rows of the two: what came first at `step`, and what the default has there."""
+    row = next((row for row, event in enumerate(events) if event.get("n") == step), None)
+    if row is None or events[row]["e"] in FAULTS or events[row]["e"] == "choose":
+        return row, None
+    return row, _later(events, step, instead)
+
+
+def _later(events: Sequence[Event], step: int, instead: str) -> int | None:
+    for row, event in enumerate(events):
         if event.get("n", -1) > step and str(transition_of(event)) == instead:
-            return event
+            return row
     return None
 
 

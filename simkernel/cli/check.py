@@ -12,10 +12,10 @@ import click
 
 from checkers.check import Budget, check
 from checkers.evidence import Evidence, gather
-from checkers.finding import known_kinds
+from checkers.finding import known_kinds, listed
 from checkers.search import ANY_TIME, BOUNDED
 from checkers.strategies import RANDOM, STRATEGIES
-from checkers.verdict import Counterexample, Verdict
+from checkers.verdict import Verdict
 from reports.violation import raced, violation
 from simkernel.cli import exit_codes
 from simkernel.cli.options import (
@@ -24,8 +24,10 @@ from simkernel.cli.options import (
     param_option,
     parameters_of,
     quiet_option,
+    report_option,
     seed_option,
 )
+from simkernel.cli.reel import verdict_page, write
 from simkernel.cli.terminal import Progress, color, emit
 from simkernel.errors import UnknownStrategy, UsageError
 from simkernel.kernel.guards import guards
@@ -101,6 +103,7 @@ COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
     help="Report findings of this kind, though the spec expects them; may be given again.",
 )
 @click.option("--require-complete", is_flag=True, help="Exit 5 unless every verdict is complete.")
+@report_option
 @quiet_option
 @json_option
 def command(paths: tuple[str, ...], **options: Any) -> int:
@@ -126,10 +129,16 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
         known_kinds(kinds)
     specs = [(path, _expecting(load(path), options)) for path in where]
     given = [parameters_of(spec, options["params"]) for _, spec in specs]
-    report = _Report(options["as_json"])
+    if options["report_path"] is not None and len(specs) > 1:
+        raise UsageError(
+            f"a report is of one spec, and there are {len(specs)}",
+            where="--report",
+            hint="`simkernel report PATHS -o FOLDER/` makes an index, with a page each.",
+        )
+    report = _Report(options["as_json"], options["report_path"])
     for (path, spec), parameters in zip(specs, given, strict=True):
         verdict = _check(spec, parameters, options)
-        report.add(path, spec, verdict)
+        report.add(path, spec, verdict, parameters)
         if verdict.searched.why_stopped == "interrupted":
             report.interrupted = True
             break
@@ -173,23 +182,29 @@ def _check(spec: Spec, parameters: dict[str, Any], options: dict[str, Any]) -> V
 class _Report:
     """What has been concluded so far; printed as it comes, or as one object at the end."""
 
-    def __init__(self, as_json: bool):
+    def __init__(self, as_json: bool, page: str | None = None):
         self.as_json = as_json
+        self.page = page
         self.objects: list[dict[str, Any]] = []
         self.verdicts: list[Verdict] = []
         self.interrupted = False
 
-    def add(self, path: str, spec: Spec, verdict: Verdict) -> None:
+    def add(self, path: str, spec: Spec, verdict: Verdict, parameters: dict[str, Any]) -> None:
         """Keep a verdict; print it, and for a violation write and list its run."""
         self.verdicts.append(verdict)
         shown = None
         if verdict.counterexample is not None:
-            shown = _evidence(path, spec, verdict.counterexample)
+            shown = _evidence(path, spec, verdict)
         if self.as_json:
             self.objects.append(_object(path, verdict, shown))
         else:
             for line in _lines(path, verdict, shown):
                 click.echo(line)
+        if self.page is not None:
+            trace = shown.trace if shown is not None else None
+            write(Path(self.page), verdict_page(path, verdict, trace, parameters))
+            if not self.as_json:
+                click.echo(f"report {self.page}")
 
     def finish(self, require_complete: bool) -> int:
         """Print the end; give the exit code."""
@@ -213,10 +228,11 @@ class _Report:
         return code
 
 
-def _evidence(path: str, spec: Spec, example: Counterexample) -> Evidence:
+def _evidence(path: str, spec: Spec, verdict: Verdict) -> Evidence:
     source = source_hash(path.partition(":")[0])
+    assert verdict.counterexample is not None
     with guards(), watchdog():
-        return gather(path, spec, example, source, TRACES)
+        return gather(path, spec, verdict.counterexample, source, TRACES, verdict)
 
 
 def _lines(path: str, verdict: Verdict, shown: Evidence | None) -> Iterator[str]:
@@ -248,10 +264,7 @@ def _object(path: str, verdict: Verdict, shown: Evidence | None) -> dict[str, An
         "notes": list(verdict.notes),
     }  # fmt: skip
     if verdict.counterexample is not None and shown is not None:
-        found["findings"] = [
-            {"kind": f.kind, "process": f.process, "text": f.text}
-            for f in verdict.counterexample.findings
-        ]
+        found["findings"] = listed(verdict.counterexample.findings)
         found["transitions"] = verdict.counterexample.transitions
         found["deviations"] = verdict.counterexample.deviations
         found["parameters"] = parameters_text(verdict.counterexample.parameters)

@@ -21,6 +21,7 @@ COMMANDS = {
     "doctor": "Tell what is installed; look for nondeterminism in a spec.",
     "graph": "Draw the supervision tree of a system at a moment of a run.",
     "replay": "Run a trace or a blob again, and compare every event.",
+    "report": "Make an HTML page of a run, or of what a check found.",
     "run": "Run a spec once, with seeded picks in virtual time.",
     "trace": "Show a trace, or the first difference of two.",
 }

@@ -30,6 +30,10 @@ seed_option = click.option(
     "--seed", type=int, default=0, show_default=True, help="Seed of the picks."
 )
 
+report_option = click.option(
+    "--report", "report_path", type=click.Path(), help="Write an HTML page of it there."
+)
+
 
 def milliseconds(_: click.Context, option: click.Parameter, text: str) -> tuple[float, float]:
     """Read `5` or `0..10`, in ms."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-from checkers.finding import Finding
+from checkers.finding import Finding, listed
 from checkers.judged import judgement
 from checkers.judges import Judges
+from reports.run_page import run_page
 from simkernel.cli import exit_codes
 from simkernel.cli.options import (
     json_option,
@@ -16,8 +18,10 @@ from simkernel.cli.options import (
     network_option,
     param_option,
     parameters_of,
+    report_option,
     seed_option,
 )
+from simkernel.cli.reel import beside, case_of, write
 from simkernel.cli.terminal import color, emit
 from simkernel.kernel.guards import guards
 from simkernel.kernel.watchdog import watchdog
@@ -27,6 +31,7 @@ from simkernel.settings import EFFECTS_MAX, Settings
 from simkernel.spec import Result, Spec, result_of, run
 from simkernel.terms import show
 from simkernel.trace.blob import Blob, parameters_text
+from simkernel.trace.reader import read
 from simkernel.trace.writer import Recorder, TraceFile
 
 
@@ -60,11 +65,12 @@ from simkernel.trace.writer import Recorder, TraceFile
     show_default=True,
     help="Most transitions of the run.",
 )
+@report_option
 @json_option
 def command(
     spec: str, seed: int, params: tuple[str, ...], trace_path: str | None, network: str,
     step: tuple[float, float], latency: tuple[float, float], picker: str, horizon_ms: int | None,
-    effects_max: int, as_json: bool,
+    effects_max: int, report_path: str | None, as_json: bool,
 ) -> int:  # fmt: skip
     """\b
     simkernel run specs/guide/counter.py
@@ -79,12 +85,18 @@ def command(
         horizon_ms=horizon_ms, effects_max=effects_max,
     )  # fmt: skip
     source = source_hash(spec.partition(":")[0])
+    if report_path is not None and trace_path is None:
+        trace_path = str(beside(report_path))
     result, found, digest = _run(loaded, given, settings, trace_path, spec, source)
     blob = Blob(spec, parameters_text(given), settings, source, digest).to_text()
     if as_json:
         emit(_object(loaded, result, found, digest, trace_path, blob))
     else:
         _print(loaded, result, found, trace_path)
+    if report_path is not None and trace_path is not None:
+        write(Path(report_path), run_page(case_of(read(trace_path))))
+        if not as_json:
+            click.echo(f"report {report_path}")
     if result.ended == INTERRUPTED:
         return exit_codes.INTERRUPTED
     return exit_codes.VIOLATED if found else exit_codes.HELD
@@ -113,10 +125,14 @@ def _run(
             ended = run(m, settings)
     except KeyboardInterrupt:
         ended = INTERRUPTED
-    finally:
+    except BaseException:
         if file is not None:
-            file.close(locals().get("ended", "failed"))
-    return result_of(m, ended), judgement(m, ended, judges, spec.expect), recorder.hash
+            file.close("failed")
+        raise
+    found = judgement(m, ended, judges, spec.expect)
+    if file is not None:
+        file.close(ended, findings=listed(found))
+    return result_of(m, ended), found, recorder.hash
 
 
 def _object(
@@ -131,7 +147,7 @@ def _object(
         "returned": show(result.returned),
         "log": [show(line) for line in result.logged],
         "deaths": [{"pid": str(pid), "reason": show(reason)} for pid, reason in result.deaths],
-        "findings": [{"kind": f.kind, "process": f.process, "text": f.text} for f in found],
+        "findings": listed(found),
         "hash": digest,
         "trace": path,
         "blob": blob,

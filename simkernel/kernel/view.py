@@ -39,7 +39,7 @@ def _process(p: Process) -> dict[str, Any]:
     if p.name:
         seen["name"] = p.name
     if p.status == WAITING and p.want is not None:
-        patterns = getattr(p.want, "patterns", ())
+        patterns = getattr(p.want, "patterns", None) or ()
         seen["waits_for"] = (
             getattr(p.want, "why", None) or " or ".join(map(repr, patterns)) or "anything"
         )

@@ -102,6 +102,7 @@ class TraceFile:
     def __init__(self, path: str | Path, header: dict[str, Any], events_max: int = EVENTS_MAX):
         self.path = Path(path)
         self.part = self.path.with_name(self.path.name + ".part")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = open(self.part, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
         self._file.write(json.dumps({"schema": SCHEMA, **header}) + "\n")
         self.recorder = Recorder(file=self._file, events_max=events_max)

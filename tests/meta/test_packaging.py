@@ -51,6 +51,7 @@ def test_the_wheel_holds_the_three_packages_and_nothing_else(dist: Path) -> None
     tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert tops == set(PACKAGES)
     assert "simkernel/py.typed" in names
+    assert {"reports/assets/report.js", "reports/assets/report.css"} <= set(names)
     assert not [name for name in names if "/tests/" in name]
     assert any(name.endswith("licenses/LICENSE") for name in names)
 

@@ -1,0 +1,455 @@
+"""The report of one run as a page: what went wrong and how, then the run to walk through."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from checkers.finding import KINDS
+from reports.arrows import Arrows, arrows, steps_of
+from reports.because import chain, finding_row
+from reports.case import Case, Reel
+from reports.cast import Cast, cast
+from reports.film import SYSTEM, cut
+from reports.html import Markup, data, joined, page, tag
+from reports.listing import QUIET_SIGNALS, Event, words
+from reports.race import race, racers
+
+WORDS = {"Held": "✔", "Violated": "✖", "Inconclusive": "?", "Run": "▶"}
+# The sign of whatever waits for time: many fonts lack the first, and the diagram draws the second.
+HOURGLASS, DIAMOND = "⧗", "◆"
+ROW_TEXT_MAX = 280
+SOURCE_AROUND = 4
+# Events that only keep the books: the page hides them until it is asked for everything.
+BOOKS = frozenset(
+    {
+        "arrive", "flag", "whereis", "monitor", "demonitor", "demonitor_now", "alias", "unalias",
+        "peek", "side", "doomed", "read", "info",
+    }
+)  # fmt: skip
+QUIET_NOTES = frozenset({"initialised", "hibernated"})
+FAULTS = frozenset({"crash", "drop", "duplicate", "delay"})
+_PLACE = re.compile(r"spec\.[\w.]+:(\d+)")
+
+
+@dataclass
+class Scene:
+    """A run with all that is drawn of it."""
+
+    reel: Reel
+    cast: Cast
+    arrows: Arrows
+    steps: list[int]
+    times: list[int]
+    finding: int | None
+    race: tuple[int, ...]
+    chain: tuple[int, ...]
+    sentence: str  # of the race
+
+    def text(self, row: int) -> str:
+        """Say what a row is, with short names."""
+        event = self.reel.events[row]
+        if str(event.get("to", "")).startswith("#ref<"):  # an alias: shown is whose it is
+            event = {**event, "to": f"<{event['to'][5:].partition('/')[0]}>"}
+        return self.cast.named(words(event).replace(HOURGLASS, DIAMOND))
+
+
+def scene(case: Case) -> Scene | None:
+    """Find out who is who, what led to what, and what raced."""
+    reel = case.reel
+    if reel is None:
+        return None
+    events = reel.events
+    serials = reel.film.serials if reel.film is not None else None
+    found = arrows(events, serials)
+    row = None
+    if case.findings:
+        row = finding_row(events, case.findings[0][0], case.findings[0][1])
+    raced: tuple[int, ...] = ()
+    sentence = ""
+    picks = reel.settings.picks
+    if picks and case.findings and reel.film is not None:
+        step = picks[-1][0]
+        instead = reel.film.instead.get(step, "")
+        raced = tuple(r for r in racers(events, step, instead) if r is not None)
+        sentence = race(events, step, instead)
+    led = chain(events, found, row) if row is not None else []
+    others = [finding_row(events, kind, process) for kind, process, _ in case.findings[1:4]]
+    rows = tuple(sorted({*led, *raced, *(each for each in others if each is not None)}))
+    return Scene(
+        reel, cast(events), found, steps_of(events), _times(events), row, raced, rows, sentence
+    )
+
+
+def run_page(case: Case) -> str:
+    """Give the page of a case."""
+    shown = scene(case)
+    title = f"{case.word}: {case.spec}"
+    parts: list[Any] = [_verdict(case, shown)]
+    if shown is not None:
+        parts += [_player(shown), _table(shown)]
+    main = tag("main", *parts, id="main")
+    scripts = ("report.js",) if shown is not None else ()
+    inside = data(_data(shown)) if shown is not None else None
+    return page(title, _banner(case), main, inside, scripts=scripts)
+
+
+def _banner(case: Case) -> Markup:
+    return tag(
+        "header",
+        tag("span", "simkernel", class_="brand"),
+        tag("span", case.spec, class_="path"),
+        tag("button", "◐ theme", id="theme", class_="script", type="button"),
+        class_="banner",
+    )
+
+
+# --- What went wrong, and how it came to it ------------------------------------------------------
+
+
+def _verdict(case: Case, shown: Scene | None) -> Markup:
+    sign = WORDS.get(case.word, "")
+    parts: list[Any] = [
+        tag("p", f"{sign} {case.word}", class_=f"word {case.word.lower()}"),
+        tag("h1", headline(case, shown)),
+    ]
+    if case.findings:
+        parts.append(_findings(case, shown))
+    elif case.sentence:
+        parts.append(tag("p", case.sentence, class_="lead"))
+    story = _story(case, shown) if shown is not None and shown.chain else None
+    return tag(
+        "section", tag("div", *parts, _facts(case), class_="what"), story,
+        id="verdict", class_="verdict", aria_label="Verdict",
+    )  # fmt: skip
+
+
+def headline(case: Case, shown: Scene | None) -> str:
+    """Say in a few words what was found: of whom, and what kind of thing it is."""
+    name = case.spec.rpartition("/")[2]
+    if not case.findings:
+        held = {"Held": "nothing wrong was found", "Run": "one run", "Inconclusive": "not decided"}
+        return f"{name}: {held.get(case.word, case.word)}"
+    kind, process, _ = case.findings[0]
+    who = shown.cast.label(process) if shown is not None else process
+    return f"{who}: {kind}" if process else kind
+
+
+def _findings(case: Case, shown: Scene | None) -> Markup:
+    said: list[Any] = []
+    given: set[str] = set()  # of two that are stuck at one line it is shown once
+    for kind, process, text in case.findings:
+        told = shown.cast.named(text) if shown is not None else text
+        said.append(tag("p", told, class_="lead"))
+        more = [tag("p", f"{kind}: {KINDS[kind]}.", class_="kind") if kind in KINDS else None]
+        more.append(_excerpt(case, text, process))
+        said += [each for each in more if each is not None and each not in given]
+        given |= {each for each in more if each is not None}
+    return joined(*said)
+
+
+def _excerpt(case: Case, text: str, process: str) -> Markup | None:
+    """Show the lines of the spec at which it happened, or at which the process waits."""
+    reel = case.reel
+    if reel is None or not reel.source:
+        return None
+    found = _PLACE.search(text)
+    line = int(found[1]) if found else _waits_at(reel, process)
+    lines = reel.source.splitlines()
+    if line is None or not 1 <= line <= len(lines):
+        return None
+    first = max(1, line - SOURCE_AROUND)
+    rows = [
+        tag(
+            "mark" if number == line else "span",
+            f"{number:>4} {'▶' if number == line else ' '} {lines[number - 1]}\n",
+        )
+        for number in range(first, min(len(lines), line + 1) + 1)
+    ]
+    label = f"{reel.source_path}, line {line}"
+    return tag(
+        "figure", tag("figcaption", label), tag("pre", *rows, tabindex="0", aria_label=label)
+    )
+
+
+def _waits_at(reel: Reel, process: str) -> int | None:
+    if reel.film is None or not process:
+        return None
+    place = reel.film.at(len(reel.film.steps)).get(process, {}).get("at", "")
+    _, _, number = str(place).rpartition(" ")
+    return int(number) if number.isdigit() else None
+
+
+def _story(case: Case, shown: Scene) -> Markup:
+    items = []
+    before = -1
+    for row in shown.chain:
+        event = shown.reel.events[row]
+        signs = []
+        if row in shown.race:
+            signs.append(
+                tag("span", "raced" if len(shown.race) > 1 else "decides", class_="sign race")
+            )
+        if row == shown.finding:
+            signs.append(tag("span", "here it shows", class_="sign finding"))
+        now = shown.times[row]
+        items.append(
+            tag(
+                "li",
+                tag("span", _ms(now) if now != before else "", class_="when"),
+                tag(
+                    "a",
+                    tag("b", shown.cast.label(event.get("p", "")) or "timer"),
+                    " ",
+                    cut(shown.text(row), 200),
+                    href=f"#step={shown.steps[row]}",
+                ),
+                *signs,
+            )
+        )
+        before = now
+    parts = [tag("h2", "How it came to this"), tag("ol", *items, class_="chain")]
+    if shown.sentence:
+        parts += [tag("h2", "What it turns on"), tag("p", shown.cast.named(shown.sentence))]
+    elif case.findings:
+        parts.append(
+            tag("p", "It happens in the default schedule: nothing has to go out of its way for it.")
+        )
+    return tag("div", *parts, class_="how")
+
+
+def _facts(case: Case) -> Markup:
+    s = case.settings
+    told: list[tuple[str, str]] = []
+    if case.findings and case.sentence:
+        told.append(("search", case.sentence))
+    told += [("note", note) for note in case.notes]
+    told.append(("network", s.network + (f", up to {s.faults} faults" if s.faults else "")))
+    if case.findings:
+        away = len(s.picks)
+        told.append(
+            ("distance", f"{away} step{'' if away == 1 else 's'} away from the default schedule")
+        )
+    if case.parameters:
+        told.append(("parameters", ", ".join(f"{k}={v}" for k, v in case.parameters.items())))
+    told += [(key, str(value)) for key, value in case.searched.items()]
+    if case.replay:
+        told.append(("replay", case.replay))
+    rows = [(tag("dt", key), tag("dd", value)) for key, value in told]
+    return tag("details", tag("summary", "About this run"), tag("dl", *rows))
+
+
+# --- The run -------------------------------------------------------------------------------------
+
+
+def _player(shown: Scene) -> Markup:
+    missing = shown.reel.why_no_film
+    controls = [
+        tag("button", "|◀", type="button", id="first", aria_label="First event"),
+        tag("button", "◀", type="button", id="back", aria_label="Back (k)"),
+        tag("button", "▶ play", type="button", id="play", aria_label="Play"),
+        tag("button", "▶", type="button", id="on", aria_label="On (j)"),
+        tag("button", "▶|", type="button", id="last", aria_label="Last event"),
+        tag("output", id="where", aria_live="off"),
+        tag("input", type="search", id="search", placeholder="search  /", aria_label="Search"),
+        tag("output", id="hits", aria_live="polite"),
+        _check("only", "only matches"),
+        _check("books", "book-keeping"),
+        tag("details", tag("summary", "processes"), tag("div", id="who"), class_="menu"),
+        tag("button", "★ what went wrong", type="button", id="goal", hidden=not shown.chain),
+    ]
+    scrub = tag(
+        "div",
+        tag("div", id="marks", aria_hidden="true"),
+        tag("input", type="range", id="scrub", min="0", value="0", aria_label="Step"),
+        class_="scrub",
+    )
+    stage = tag(
+        "section",
+        tag("div", id="lanes", aria_hidden="true"),
+        tag("div", tag("div", id="space"), id="stage", tabindex="0", role="listbox",
+            aria_label="Events in order; j and k move"),
+        class_="stage", aria_label="Space-time diagram",
+    )  # fmt: skip
+    side = tag(
+        "div",
+        tag("section", tag("h2", "Processes"), tag("div", id="tree", tabindex="0", role="group",
+            aria_label="Supervision tree"), aria_label="Supervision tree at this step"),
+        tag("section", tag("h2", "State"), tag("p", missing, class_="missing") if missing else None,
+            tag("div", id="states", tabindex="0", role="group", aria_label="State of processes"),
+            aria_label="State at this step"),
+        class_="side",
+    )  # fmt: skip
+    keys = tag("p", "j k ← → one event · Home End · space plays · / searches, n N next · g what "
+               "went wrong", class_="keys")  # fmt: skip
+    return tag(
+        "section", tag("div", *controls, class_="controls"), scrub,
+        tag("div", stage, side, class_="panes"), keys,
+        id="player", class_="script player", aria_label="The run, step by step",
+    )  # fmt: skip
+
+
+def _check(id: str, text: str) -> Markup:
+    return tag("label", tag("input", type="checkbox", id=id), f" {text}", for_=id)
+
+
+def _table(shown: Scene) -> Markup:
+    rows = [_row(shown, row, event) for row, event in enumerate(shown.reel.events)]
+    heads = tag("tr", *(tag("th", name, scope="col") for name in ("step", "time", "who", "what")))
+    table = tag("table", tag("thead", heads), tag("tbody", *rows), id="events")
+    return tag(
+        "section",
+        tag("h2", f"All {len(rows)} events"),
+        tag("button", "show as a table", type="button", id="show-table", class_="script"),
+        tag("div", table, class_="scrolls", id="all"),
+        class_="all", aria_label="All events",
+    )  # fmt: skip
+
+
+def _row(shown: Scene, row: int, event: Event) -> Markup:
+    # Not by `tag`: five elements an event were a third of the time that a page takes.
+    signs = " ".join(_signs(shown, row))
+    told = f' class="{signs}"' if signs else ""
+    number = escape(str(event.get("n", "")))
+    who = escape(shown.cast.label(event.get("p", "")))
+    time = _ms(shown.times[row]) if "t" in event else ""
+    return Markup(
+        f'<tr id="e{row}"{told}><td>{number}'
+        f'</td><td>{time}</td><th scope="row">{who}</th>'
+        f"<td>{escape(cut(shown.text(row), ROW_TEXT_MAX))}</td></tr>"
+    )
+
+
+def _signs(shown: Scene, row: int) -> Iterator[str]:
+    if row == shown.finding:
+        yield "finding"
+    if row in shown.race:
+        yield "race"
+    if row in shown.chain:
+        yield "led"
+
+
+def _ms(us: int) -> str:
+    return f"{us / 1000:,g} ms" if us < 10_000_000 else f"{us / 1_000_000:,g} s"
+
+
+# --- Data for the script -------------------------------------------------------------------------
+
+
+class _Numbers(dict[Any, int]):
+    """Numbers things in the order in which they come."""
+
+    def __missing__(self, thing: Any) -> int:
+        number = self[thing] = len(self)
+        return number
+
+
+def _data(shown: Scene) -> dict[str, Any]:
+    events = shown.reel.events
+    lanes = _Numbers()
+    for pid in shown.cast.roles:
+        lanes[pid]
+    return {
+        "steps": shown.steps,
+        "times": shown.times,
+        "who": [lanes[event.get("p", "")] for event in events],
+        "kinds": [_kind(event) for event in events],
+        "books": [row for row, event in enumerate(events) if _books(event)],
+        "arrows": [list(arrow) for arrow in shown.arrows.all],
+        "finding": shown.finding,
+        "race": list(shown.race),
+        "chain": list(shown.chain),
+        "marks": list(_marks(events)),
+        "lanes": [_lane(shown, pid) for pid in lanes],
+        **_film(shown, lanes),
+    }
+
+
+def _lane(shown: Scene, pid: str) -> list[str]:
+    role = shown.cast.roles.get(pid)
+    return [pid, role.label, role.kind] if role is not None else [pid, pid or "?", "process"]
+
+
+def _times(events: Sequence[Event]) -> list[int]:
+    """Give the time of each row; a note has that of the event that it rides on."""
+    times = [event.get("t", -1) for event in events]
+    later = max(times, default=0)
+    for row in range(len(times) - 1, -1, -1):
+        if times[row] < 0:
+            times[row] = later
+        later = times[row]
+    return times
+
+
+def _kind(event: Event) -> str:
+    kind = str(event.get("e", ""))
+    if kind == "end":
+        return "end" if event.get("reason") in ("'normal'", "'shutdown'") else "dies"
+    if kind == "handle" and event.get("s") in ("exit", "down"):
+        return str(event["s"])
+    if kind == "note" and event.get("kind") == "state entered":
+        return "state"
+    return "fault" if kind in FAULTS else kind
+
+
+def _books(event: Event) -> bool:
+    kind = event.get("e", "")
+    if kind == "handle":
+        return event.get("s") in QUIET_SIGNALS
+    if kind == "note":
+        return event.get("kind") in QUIET_NOTES
+    if kind == "take":
+        return event.get("m") is None
+    return kind in BOOKS
+
+
+def _marks(events: Sequence[Event]) -> Iterator[tuple[int, str]]:
+    """Give what the eye looks for on the way: deaths, faults and restarts."""
+    started: set[tuple[str, str]] = set()
+    for row, event in enumerate(events):
+        kind = _kind(event)
+        if kind in ("dies", "fault"):
+            yield row, kind
+        elif kind == "note" and event.get("kind") == "child started":
+            child = (event["p"], str(event["fields"].get("id")))
+            if child in started:
+                yield row, "restart"
+            started.add(child)
+
+
+def _film(shown: Scene, lanes: _Numbers) -> dict[str, Any]:
+    film = shown.reel.film
+    if film is None:
+        return {"film": [], "cells": [], "texts": [], "values": []}
+    cells, texts, values = _Numbers(), _Numbers(), _Numbers()
+    named = shown.cast.named
+
+    def value(of: Any) -> int:
+        if of is None:
+            return -1
+        parts = (of,) if isinstance(of, str) else tuple(of)
+        key = (isinstance(of, str), *(texts[part] for part in parts))
+        return values[key]
+
+    steps = [
+        [
+            number
+            for who, cell, of in changes
+            for number in (-1 if who == SYSTEM else lanes[who], cells[cell], value(of))
+        ]
+        for changes in film.steps
+    ]
+    return {
+        "film": steps,
+        "cells": list(cells),
+        "texts": [named(text) if not _is_child(text) else text for text in texts],
+        "values": [key[1] if key[0] else list(key[1:]) for key in values],
+    }
+
+
+def _is_child(text: str) -> bool:
+    """Tell whether a text begins with a pid, by which the script finds a child or a link."""
+    return text.startswith("<root")

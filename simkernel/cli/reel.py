@@ -1,0 +1,119 @@
+"""A trace replayed for a report: its events, and the states along the way where they can be had."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from checkers.verdict import Verdict
+from reports.case import Case, Reel
+from reports.film import Camera, Film
+from reports.run_page import run_page
+from simkernel.cli.options import parameters_back
+from simkernel.errors import ReplayDiverged, SimkernelError, SpecError, UsageError
+from simkernel.kernel.guards import guards
+from simkernel.kernel.watchdog import watchdog
+from simkernel.loading import load, source_hash
+from simkernel.settings import Settings
+from simkernel.trace.blob import parameters_text
+from simkernel.trace.reader import Trace, read
+from simkernel.trace.replay import Replay
+from simkernel.trace.writer import Recorder
+
+STEPS_MAX = 200_000
+
+
+def reel(trace: Trace) -> Reel:
+    """Replay a trace and film it. Where its spec is gone or has changed, give the events alone."""
+    events = tuple(trace.events())
+    where = str(trace.header["spec"]).partition(":")[0]
+    try:
+        film, why = _film(trace), ""
+    except (SpecError, ReplayDiverged, UsageError) as error:
+        film, why = None, f"States are not shown: {_reason(error)}"
+    source = Path(where).read_text("utf-8") if Path(where).is_file() else ""
+    return Reel(events, film, why, trace.settings, where, source)
+
+
+def _reason(error: SimkernelError) -> str:
+    if isinstance(error, ReplayDiverged):
+        return f"the trace could not be replayed ({error.what}). {error.hint}"
+    return error.what
+
+
+def _film(trace: Trace) -> Film:
+    spec = load(trace.header["spec"])
+    given = parameters_back(spec, trace.header["parameters"])
+    changed = trace.header.get("source") != source_hash(trace.header["spec"].partition(":")[0])
+    recorder = Recorder(keep=True)
+    machine = spec.machine(given, trace.settings, tape=recorder)
+    replay = Replay(machine, recorder, trace, changed)
+    camera = Camera(machine)
+    left = {step for step, _ in trace.settings.picks}
+    with guards(), watchdog():
+        while not replay.done and replay.step < STEPS_MAX:
+            if replay.step in left:
+                camera.film.instead[replay.step] = str(machine.enabled()[0])
+            camera.take(replay.forward())
+    machine.close()
+    return camera.film
+
+
+def case_of(trace: Trace, told: dict[str, Any] | None = None) -> Case:
+    """Make the case of a trace: what was found is on its last line, unless `told` by a result."""
+    last = trace.last or {}
+    told = told or last
+    findings = tuple(
+        (str(f.get("kind")), str(f.get("process")), str(f.get("text")))
+        for f in told.get("findings", last.get("findings", ()))
+    )
+    word = told.get("verdict") or ("Violated" if findings else "Run")
+    ended = last.get("why", "cut short")
+    sentence = told.get("sentence") or (
+        f"{ended}, after {last.get('transitions', '?')} steps" if word == "Run" else ""
+    )
+    return Case(
+        spec=str(trace.header["spec"]),
+        word=str(word),
+        sentence=str(sentence),
+        findings=findings,
+        notes=tuple(map(str, told.get("notes", ()))),
+        parameters={str(k): str(v) for k, v in trace.header["parameters"].items()},
+        settings=trace.settings,
+        replay=f"simkernel replay {trace.path}",
+        reel=reel(trace),
+    )
+
+
+def write(path: Path, text: str) -> None:
+    """Write a page; its folder is made where it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def beside(report: str) -> Path:
+    """Give where the trace of a report goes that was asked for without one."""
+    return Path(report).with_suffix(".jsonl")
+
+
+def verdict_page(path: str, verdict: Verdict, trace: str | None, parameters: dict[str, Any]) -> str:
+    """Make the page of a verdict: with the run that was found, or with the verdict alone."""
+    searched = verdict.searched
+    told = {
+        "strategy": searched.strategy,
+        "runs": f"{searched.runs:,}, with {searched.transitions:,} steps",
+    }
+    if trace is not None:
+        return run_page(replace(case_of(read(trace)), searched=told))
+    return run_page(
+        Case(
+            spec=path,
+            word=verdict.word,
+            sentence=verdict.sentence,
+            notes=verdict.notes,
+            parameters=parameters_text(parameters),
+            settings=Settings(network=searched.network, faults=searched.faults),
+            searched=told,
+        )
+    )
