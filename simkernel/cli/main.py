@@ -20,6 +20,7 @@ COMMANDS = {
     "completion": "Print the completion script of a shell.",
     "doctor": "Tell what is installed; look for nondeterminism in a spec.",
     "graph": "Draw the supervision tree of a system at a moment of a run.",
+    "prove": "Search or prove what declared state machines promise.",
     "replay": "Run a trace or a blob again, and compare every event.",
     "run": "Run a spec once, with seeded picks in virtual time.",
     "trace": "Show a trace, or the first difference of two.",
