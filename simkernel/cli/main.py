@@ -25,6 +25,7 @@ COMMANDS = {
     "prove": "Search or prove what declared state machines promise.",
     "replay": "Run a trace or a blob again, and compare every event.",
     "run": "Run a spec once, with seeded picks in virtual time.",
+    "supervision": "Say how many crashes a supervision tree survives, and how fast.",
     "trace": "Show a trace, or the first difference of two.",
 }
 
