@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil, floor
 from typing import Any
 
 import click
@@ -111,8 +112,8 @@ def _lines(branch: Branch, times: list[int] | None, confirmed: bool) -> Iterator
         if slow == float("inf"):
             yield f"        gone after {crashes} crash{'es' if crashes > 1 else ''}, however slow"
         else:
-            yield (f"        gone after {crashes} crashes if one comes every {slow:.0f} ms or "
-                   f"faster; never if every {never:.0f} ms or slower")  # fmt: skip
+            yield (f"        gone after {crashes} crashes if one comes every {floor(slow)} ms or "
+                   f"faster; never if every {ceil(never)} ms or slower")  # fmt: skip
     if times is not None:
         sure = "confirmed by a simulation" if confirmed else "NOT confirmed by a simulation"
         yield (f"    the slowest {len(times)} crashes that end {branch.levels[-1].name} take "

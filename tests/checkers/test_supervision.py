@@ -178,7 +178,7 @@ def running(strategy: str) -> Machine:
 
 def test_the_tree_is_read_off_the_machine() -> None:
     found = {branch.child: branch for branch in branches(running("one_for_all"))}
-    assert list(found) == ["one", "inner", "two", "a", "b", "c"]
+    assert list(found) == ["one", "inner", "a", "b", "c", "two"]
     outer = Level("outer", "rest_for_one", 2, 9, "permanent", ("inner", "two"))
     assert found["one"].levels == (outer,)
     assert found["two"].levels[0].lost == ()
