@@ -26,6 +26,7 @@ COMMANDS = {
     "replay": "Run a trace or a blob again, and compare every event.",
     "run": "Run a spec once, with seeded picks in virtual time.",
     "supervision": "Say how many crashes a supervision tree survives, and how fast.",
+    "timing": "Say which timeouts can come first, and what would have to be slow.",
     "trace": "Show a trace, or the first difference of two.",
 }
 
