@@ -9,11 +9,12 @@ from typing import Any
 from checkers.findings import Finding
 from checkers.linearizable import Linearization, Model, Operation, linearization, sequential_order
 from checkers.ltl import FALSE, TRUE, Formula, Predicate
+from checkers.machines.refinement import Possible, Refinement
 from checkers.world import World
 from simkernel.errors import SimkernelError, UsageError
 from simkernel.kernel import driver
 from simkernel.kernel.machine import Machine
-from simkernel.terms import thaw
+from simkernel.terms import show, thaw
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Monitor:
         self.left: dict[str, Formula] = {}
         self.goals: dict[str, Predicate] = {}
         self.consistent: dict[str, Consistent] = {}
+        self.refined: dict[str, Refinement] = {}
         for name, what in properties.items():
             if isinstance(what, Formula):
                 self.left[name] = what
@@ -61,12 +63,14 @@ class Monitor:
                 self.goals[name] = what.predicate
             elif isinstance(what, Consistent):
                 self.consistent[name] = what
+            elif isinstance(what, Refinement):
+                self.refined[name] = what
             else:
                 raise UsageError(
                     f"property {name!r} is {what!r}",
                     where="properties=",
-                    hint="Make it with always, never, sometimes, eventually, leads_to, until or "
-                    "linearizable.",
+                    hint="Make it with always, never, sometimes, eventually, leads_to, until, "
+                    "refines or linearizable.",
                 )
         self.reached: set[str] = set()
         self.failed: tuple[tuple[str, int], ...] = ()
@@ -74,18 +78,22 @@ class Monitor:
         self.calls: list[tuple[Any, Operation]] = []
         self.open: dict[Any, int] = {}
         self.clock = 0
+        # Of each machine that is refined: what was last seen of it, and where it may be.
+        self.stands: dict[str, tuple[Any, Possible]] = {}
+        self.said: dict[str, str] = {}
+        self.last = ""
         self._machine: Machine | None = None
         self._numbers: dict[Any, int] = {}
 
     @property
     def watching(self) -> bool:
         """Whether there is anything to look at after each transition."""
-        return bool(self.left or self.goals)
+        return bool(self.left or self.goals or self.refined)
 
     @property
     def listening(self) -> bool:
         """Whether the notes of the run are needed."""
-        return bool(self.consistent)
+        return bool(self.consistent or self.refined)
 
     def step(self, m: Machine) -> bool:
         """Look at the situation of `m`; False once a property has failed."""
@@ -98,7 +106,29 @@ class Monitor:
         for name, predicate in self.goals.items():
             if name not in self.reached and self._asked(name, predicate, world):
                 self.reached.add(name)
+        for name, refinement in self.refined.items():
+            self._refine(name, refinement, world, m.count)
         return not self.failed
+
+    def _refine(self, name: str, wanted: Refinement, world: World, count: int) -> None:
+        """Follow a machine that is refined; what changes has to be one of its steps."""
+        seen = self._asked(name, wanted.seen, world)
+        before, possible = self.stands.get(name, (None, frozenset()))
+        if seen == before:
+            return
+        now: Possible = frozenset()
+        if seen is not None:
+            now = wanted.begins(seen) if before is None else wanted.goes_on(possible, before, seen)
+        self.stands[name] = (seen, now)
+        if seen is not None and not now:
+            self.failed += ((name, count),)
+            if before is None:
+                self.said[name] = f"{name}: starts as {show(dict(seen))}, which is not allowed"
+            else:
+                self.said[name] = (
+                    f"{name}: {self.last or 'a step'} leads from {show(dict(before))} to "
+                    f"{show(dict(seen))}; allowed are {wanted.allowed(possible, before)}"
+                )
 
     def attach(self, m: Machine) -> None:
         """Be the tape of this machine."""
@@ -106,6 +136,10 @@ class Monitor:
 
     def __call__(self, event: tuple[Any, ...]) -> None:
         """Take an event of the machine's tape: which calls begin, and which are answered."""
+        if event[0] == "note" and event[2] == "callback":
+            said = dict(event[3])
+            content = show(thaw(said.get("argument")))
+            self.last = f"{said['callback']}({show(thaw(said.get('type')))}, {content})"
         if event[0] != "note" or event[2] not in ("call", "called", "call failed"):
             return
         self.clock += 1
@@ -128,7 +162,9 @@ class Monitor:
     def findings(self, m: Machine, ended: str) -> list[Finding]:
         """Give what has failed in a run that is over, or that was stopped because it had failed."""
         found = [
-            Finding("property", name, f"{name}: false after {count} transitions")
+            Finding(
+                "property", name, self.said.get(name, f"{name}: false after {count} transitions")
+            )
             for name, count in self.failed
         ]
         if ended in (driver.QUIET, driver.RETURNED):
@@ -151,16 +187,18 @@ class Monitor:
         """Tell what has been seen so far apart, as far as it matters for what comes."""
         # The clock of a history goes on in both of two ways to one situation, but not alike.
         calls = tuple(f"{server} {one} {one.begun} {one.ended}" for server, one in self.calls)
-        seen = (tuple(self.left.values()), calls, self.failed)
+        seen = (tuple(self.left.values()), calls, self.failed, tuple(self.stands.items()))
         return b"%d" % self._numbers.setdefault(seen, len(self._numbers))
 
     def save(self) -> Any:
         """Give what `load` takes back."""
-        return dict(self.left), self.failed, list(self.calls), dict(self.open), self.clock
+        return (dict(self.left), self.failed, list(self.calls), dict(self.open), self.clock,
+                dict(self.stands), self.last)  # fmt: skip
 
     def load(self, saved: Any) -> None:
         """Go back to where `save` was called. What has been reached stays reached."""
-        left, self.failed, calls, opened, self.clock = saved
+        left, self.failed, calls, opened, self.clock, stands, self.last = saved
+        self.stands = dict(stands)
         self.left, self.calls, self.open = dict(left), list(calls), dict(opened)
 
     @staticmethod

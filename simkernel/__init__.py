@@ -23,6 +23,10 @@ from typing import TYPE_CHECKING, Any
 _NAMES = {
     "checkers.linearizable": "Model",
     "checkers.ltl": "always eventually following leads_to never until",
+    "checkers.machines.declaration": "Declaration",
+    "checkers.machines.expressions": "every if_else some",
+    "checkers.machines.play": "play",
+    "checkers.machines.refinement": "refines",
     "checkers.monitor": "linearizable sequentially_consistent sometimes",
     "checkers.world": "World",
     "simkernel.errors": "ArgumentError ErlangError Exit Throw",
@@ -72,6 +76,12 @@ if TYPE_CHECKING:
     from checkers.ltl import leads_to as leads_to
     from checkers.ltl import never as never
     from checkers.ltl import until as until
+    from checkers.machines.declaration import Declaration as Declaration
+    from checkers.machines.expressions import every as every
+    from checkers.machines.expressions import if_else as if_else
+    from checkers.machines.expressions import some as some
+    from checkers.machines.play import play as play
+    from checkers.machines.refinement import refines as refines
     from checkers.monitor import linearizable as linearizable
     from checkers.monitor import sequentially_consistent as sequentially_consistent
     from checkers.monitor import sometimes as sometimes

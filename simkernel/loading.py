@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from simkernel.errors import SpecError, UsageError
 from simkernel.kernel.guards import guards
@@ -17,22 +18,27 @@ from simkernel.spec import Spec, of
 
 def load(where: str) -> Spec:
     """Load `path.py`, or `path.py:function`; every failure is a SpecError with its place."""
-    text, _, function = where.partition(":")
+    main, name = loaded(where, "main", "A spec is `async def main(...)`")
+    return of(main, name, where.partition(":")[0])
+
+
+def loaded(where: str, default: str, kind: str) -> tuple[Any, str]:
+    """Load `path.py:name`, or the `default` of a file; gives it, and how it is called."""
+    text, _, wanted = where.partition(":")
     path = Path(text)
     if not path.is_file():
         raise SpecError(
-            "there is no such file", path=text, hint="Give the path of a .py file with a main."
+            "there is no such file", path=text, hint=f"Give the path of a .py file with {default}."
         )
-    module = _module(path)
-    name = function or "main"
-    main = getattr(module, name, None)
-    if main is None:
+    name = wanted or default
+    found = getattr(_module(path), name, None)
+    if found is None:
         raise SpecError(
             f"the file defines no {name!r}",
             path=text,
-            hint="A spec is `async def main(...)`; name another one as path.py:function.",
+            hint=f"{kind}; name another one as path.py:name.",
         )
-    return of(main, path.stem if not function else f"{path.stem}:{function}", text)
+    return found, path.stem if not wanted else f"{path.stem}:{wanted}"
 
 
 def _module(path: Path) -> ModuleType:

@@ -59,7 +59,7 @@ def command(
     given = parameters_of(loaded, params)
     settings = Settings(network=network, seed=seed, step_ms=(0, 10), picker="walk")
     with guards(), watchdog():
-        trees = _trees(loaded, given, settings, at)
+        trees = forest(machine_at(loaded, given, settings, at))
     text = _written(trees, form)
     if output:
         Path(output).write_bytes(text)
@@ -76,7 +76,8 @@ def command(
     return exit_codes.HELD
 
 
-def _trees(spec: Spec, given: dict[str, object], settings: Settings, at: int | None) -> Forest:
+def machine_at(spec: Spec, given: dict[str, object], settings: Settings, at: int | None) -> Machine:
+    """Run a spec for so many transitions; without a number, to the fullest moment of the run."""
     m = spec.machine(given, settings)
     if at is None:
         at = _fullest(m, settings)
@@ -87,7 +88,7 @@ def _trees(spec: Spec, given: dict[str, object], settings: Settings, at: int | N
         raise UsageError(
             f"the run has {m.count} transitions", where="--at", hint="Name an earlier one."
         )
-    return forest(m)
+    return m
 
 
 def _fullest(m: Machine, settings: Settings) -> int:

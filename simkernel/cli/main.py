@@ -18,11 +18,16 @@ from simkernel.errors import Divergence, InternalError, SimkernelError, UsageErr
 COMMANDS = {
     "check": "Search the runs of specs for anything that can go wrong.",
     "completion": "Print the completion script of a shell.",
+    "diff-machines": "Tell on which events two classes differ.",
     "doctor": "Tell what is installed; look for nondeterminism in a spec.",
     "graph": "Draw the supervision tree of a system at a moment of a run.",
+    "learn": "Show the machine that a GenServer or GenStateMachine really is.",
+    "prove": "Search or prove what declared state machines promise.",
     "replay": "Run a trace or a blob again, and compare every event.",
     "report": "Make an HTML page of a run, or of what a check found.",
     "run": "Run a spec once, with seeded picks in virtual time.",
+    "supervision": "Say how many crashes a supervision tree survives, and how fast.",
+    "timing": "Say which timeouts can come first, and what would have to be slow.",
     "trace": "Show a trace, or the first difference of two.",
 }
 
@@ -42,7 +47,7 @@ class Lazy(click.Group):
         """Import one."""
         if name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"simkernel.cli.{name}").command
+        command: click.Command = import_module(f"simkernel.cli.{name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -1,0 +1,110 @@
+"""Whether an implementation does only what its declaration allows, step by step of its run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from checkers.machines.compiled import Compiled
+from checkers.machines.declaration import Declaration
+from checkers.machines.expressions import Boolean, Choice, Type
+from checkers.machines.semantics import initial_states
+from checkers.world import World
+from simkernel.errors import UsageError
+from simkernel.terms import show
+
+Possible = frozenset[Any]
+"""The situations that the machine may be in, given what has been seen of it."""
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """A machine, and how a situation of the system shows its variables."""
+
+    declaration: Declaration
+    view: Callable[[World], Mapping[str, Any] | None]
+
+    @cached_property
+    def code(self) -> Compiled:
+        """The machine as code."""
+        return Compiled(self.declaration.ready())
+
+    def seen(self, world: World) -> tuple[tuple[str, Any], ...] | None:
+        """Give what a situation shows of the machine; None while there is none."""
+        shown = self.view(world)
+        if shown is None:
+            return None
+        if not isinstance(shown, Mapping):
+            raise UsageError(
+                f"the view of {self.declaration.name} gives {shown!r}",
+                where="refines(…)",
+                hint="Give a dict of variables, or None.",
+            )
+        for name, value in shown.items():
+            variable = self.declaration.variables.get(name)
+            if variable is None or not _has(variable.type, value):
+                what = "no variable" if variable is None else f"{variable.type}"
+                known = ", ".join(self.declaration.variables)
+                raise UsageError(
+                    f"the view of {self.declaration.name} gives {name} = {value!r}, but {name} "
+                    f"is {what}", where="refines(…)", hint=f"Its variables: {known}.",
+                )  # fmt: skip
+        return tuple(shown.items())
+
+    def begins(self, seen: tuple[tuple[str, Any], ...]) -> Possible:
+        """Give the situations to start in that look so, or come to by steps that nobody sees."""
+        encode = self.code.layout.encode
+        starts = frozenset(encode(state) for state in initial_states(self.declaration))
+        return frozenset(form for form in starts if self._shows(form, seen))
+
+    def goes_on(
+        self, possible: Possible, before: tuple[tuple[str, Any], ...],
+        seen: tuple[tuple[str, Any], ...],
+    ) -> Possible:  # fmt: skip
+        """Give where one step leads that is seen, after any number of steps that nobody sees."""
+        hidden, queue = set(possible), list(possible)
+        found = set()
+        while queue:
+            for _, form in self.code.successors(queue.pop()):
+                if self._shows(form, seen):
+                    found.add(form)
+                if form not in hidden and self._shows(form, before):
+                    hidden.add(form)
+                    queue.append(form)
+        return frozenset(found)
+
+    def allowed(self, possible: Possible, before: tuple[tuple[str, Any], ...]) -> str:
+        """Say what might have happened instead."""
+        said: list[str] = []
+        for form in sorted(possible):
+            for number, new in self.code.successors(form):
+                state = self.code.layout.decode(new)
+                what = {name: state[name] for name, _ in before}
+                if what != dict(before):
+                    said.append(f"{self.code.actions[number].name}, to {show(what)}")
+        return "; ".join(dict.fromkeys(said)) or "nothing"
+
+    def _shows(self, form: Any, seen: tuple[tuple[str, Any], ...]) -> bool:
+        state = self.code.layout.decode(form)
+        return all(state[name] == value for name, value in seen)
+
+
+def refines(
+    declaration: Declaration, view: Callable[[World], Mapping[str, Any] | None]
+) -> Refinement:
+    """Give: whatever changes in `view(world)` is a step of the declared machine.
+
+    `view` gives the values of some variables of the machine, or None while the implementation is
+    not running; what it leaves out may be anything that the machine allows.
+    """
+    return Refinement(declaration, view)
+
+
+def _has(type_: Type, value: Any) -> bool:
+    if isinstance(type_, Choice):
+        return value in type_.values
+    if isinstance(type_, Boolean):
+        return isinstance(value, bool)
+    return type(value) is int

@@ -1,0 +1,1 @@
+"""Tests of declared machines: the language, the engines, refinement, and the commands."""
