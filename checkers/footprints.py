@@ -243,7 +243,7 @@ def _looks(p: Process, effect: tuple[Any, ...]) -> bool:
     A length does not count what one has sent oneself behind a signal that waits (rule 12.11).
     """
     if effect[0] == codes.INFO:
-        return bool(effect[1] == p.pid) and reads_queue(effect[2])
+        return bool(effect[1] == p.pid and reads_queue(effect[2]))
     return effect[0] != codes.FLAG or effect[1] == "trap_exit"
 
 
