@@ -243,8 +243,8 @@ def _looks(p: Process, effect: tuple[Any, ...]) -> bool:
     A length does not count what one has sent oneself behind a signal that waits (rule 12.11).
     """
     if effect[0] == codes.INFO:
-        return effect[1] == p.pid and reads_queue(effect[2])
-    return effect[0] != codes.FLAG or effect[1] == "trap_exit"
+        return bool(effect[1] == p.pid and reads_queue(effect[2]))
+    return bool(effect[0] != codes.FLAG or effect[1] == "trap_exit")
 
 
 def early_of(signal: tuple[Any, ...]) -> str | None:
