@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from checkers.check import Budget, check
 from checkers.finding import KINDS
 from simkernel import (
     ANY,
@@ -17,13 +15,10 @@ from simkernel import (
     Exit,
     GenServer,
     GenStateMachine,
-    KeepStateAndData,
     Map,
     NextState,
     NoReply,
-    Ok,
     Reply,
-    StateTimeout,
     Stop,
     Supervisor,
     Task,
@@ -38,239 +33,23 @@ from simkernel import (
     self_,
     send,
     send_after,
-    send_interval,
     sleep,
     spawn,
     spawn_link,
     whereis,
 )
 from simkernel.errors import UsageError
-from simkernel.spec import of, spec
-
-
-def verdict(main: Any, strategy: str = "walk", **options: Any) -> Any:
-    """Check a function; what a spec may declare is given as `declared`."""
-    given = options.pop("parameters", {})
-    declared = replace(of(main), **options.pop("declared", {}))
-    budget = Budget(runs=options.pop("runs", 40), seconds=1e9, effects=2_000)
-    return check(declared, given, strategy=strategy, budget=budget, **options)
-
-
-def found(main: Any, strategy: str = "walk", **options: Any) -> set[str]:
-    """Give the kinds that are found in the shortest bad run."""
-    example = verdict(main, strategy, **options).counterexample
-    return set() if example is None else {finding.kind for finding in example.findings}
-
-
-def text(main: Any, kind: str, **options: Any) -> str:
-    """Give the sentence of a finding."""
-    example = verdict(main, **options).counterexample
-    assert example is not None
-    (sentence,) = {one.text for one in example.findings if one.kind == kind}
-    return sentence
-
-
-# --- Deadlock ------------------------------------------------------------------------------------
-
-
-class Friend(GenServer):
-    """Asks its friend before it answers."""
-
-    def init(self, limit: Any) -> Any:
-        return Ok((None, limit))
-
-    async def handle_call(self, request: Any, caller: Any, state: Any) -> Any:
-        friend, limit = state
-        match request:
-            case "ask your friend":
-                return Reply(await GenServer.call(friend, "well?", timeout=limit), state)
-            case "well?":
-                return Reply("well", state)
-
-    def handle_cast(self, request: Any, state: Any) -> Any:
-        match request:
-            case ("meet", friend):
-                return NoReply((friend, state[1]))
-
-
-async def asks(server: Any) -> None:
-    await GenServer.call(server, "ask your friend", timeout=None)
-
-
-async def two_friends(limit: int | None = None, ticks: bool = False) -> None:
-    _, one = await GenServer.start(Friend, limit)
-    _, other = await GenServer.start(Friend, limit)
-    if ticks:
-        send_interval(1_000, spawn(idles), "tick")
-    GenServer.cast(one, ("meet", other))
-    GenServer.cast(other, ("meet", one))
-    spawn(asks, one)
-    spawn(asks, other)
-
-
-async def idles() -> None:
-    while True:
-        await receive(idle=True)
-
-
-async def one_friend() -> None:
-    _, one = await GenServer.start(Friend, None)
-    _, other = await GenServer.start(Friend, None)
-    GenServer.cast(one, ("meet", other))
-    spawn(asks, one)
-
-
-@pytest.mark.parametrize("strategy", ["walk", "dfs", "rf", "dpor"])
-def test_servers_that_call_each_other_are_a_deadlock_and_the_circle_is_named(strategy: str) -> None:
-    example = verdict(two_friends, strategy).counterexample
-    first, *others = example.findings
-    assert (first.kind, first.process) == ("deadlock", "<root.1>")
-    assert first.text == (
-        "<root.1> waits for <root.2> to answer 'well?', <root.2> waits for <root.1> to answer "
-        "'well?'"
-    )
-    # Who asked one of them is stuck behind the circle, not in it.
-    assert {one.kind for one in others} == {"caller stuck"}
-
-
-def test_a_deadlock_that_time_limits_end_is_named_with_the_crash_that_it_leads_to() -> None:
-    example = verdict(
-        two_friends, parameters={"limit": 5_000}, declared={"settle": True}
-    ).counterexample
-    assert [one.kind for one in example.findings][:2] == ["deadlock", "crash"]
-    assert example.findings[0].text.endswith(", until the time of one is over")
-
-
-def test_a_deadlock_is_found_though_a_clock_ticks_elsewhere() -> None:
-    ticking = {"settle": True, "horizon_ms": 3_000}
-    assert "deadlock" in found(two_friends, parameters={"ticks": True}, declared=ticking)
-
-
-@pytest.mark.parametrize("strategy", ["walk", "dfs"])
-def test_who_asks_in_one_direction_only_is_answered(strategy: str) -> None:
-    assert found(one_friend, strategy) == set()
-
-
-class Needy(GenServer):
-    """Asks, while it starts, the supervisor that waits for its start."""
-
-    async def init(self, boss: Any) -> Any:
-        await Supervisor.which_children(boss)
-        return Ok(None)
-
-
-async def a_child_that_asks_its_supervisor() -> None:
-    await Supervisor.start_link(
-        [{"id": "needy", "start": (Needy, "start_link", ("boss",))}],
-        strategy="one_for_one",
-        name="boss",
-    )
-
-
-def test_a_child_that_asks_its_supervisor_while_it_starts_waits_for_who_waits_for_it() -> None:
-    assert "to start" in text(a_child_that_asks_its_supervisor, "deadlock")
-
-
-# --- No clause -----------------------------------------------------------------------------------
-
-
-class Door(GenStateMachine, callback_mode="state_functions"):
-    def init(self, argument: Any) -> Any:
-        return ("ok", "open", None)
-
-    def open(self, event_type: Any, content: Any, data: Any) -> Any:
-        match event_type, content:
-            case "cast", "close":
-                return NextState("closed", data, [StateTimeout(1_000, "creak")])
-
-    def closed(self, event_type: Any, content: Any, data: Any) -> Any:
-        match event_type, content:
-            case "cast", "close":
-                return KeepStateAndData()
-            case "cast", "open":
-                return NextState("open", data)
-            case "cast", "lock":
-                return NextState("locked", data)
-            case "state_timeout", "creak":
-                return KeepStateAndData()
-            case "cast", "knock":
-                return KeepStateAndData("postpone")
-
-    def locked(self, event_type: Any, content: Any, data: Any) -> Any:
-        return KeepStateAndData()
-
-
-async def a_door(*casts: str) -> None:
-    _, door = await GenStateMachine.start(Door, None)
-    for cast in casts:
-        GenStateMachine.cast(door, cast)
-
-
-async def an_open_door_is_opened() -> None:
-    await a_door("open")
-
-
-async def an_open_door_is_opened_and_somebody_watches() -> None:
-    _, door = await GenStateMachine.start(Door, None)
-    monitor(door)
-    GenStateMachine.cast(door, "open")
-    await receive(("DOWN", ANY, ANY, ANY, ANY))
-
-
-class Till(GenServer):
-    def handle_call(self, request: Any, caller: Any, state: Any) -> Any:
-        match request:
-            case ("add", int(amount)):
-                return Reply("ok", state + amount)
-
-
-async def a_till_is_robbed() -> None:
-    _, till = await GenServer.start(Till, 7)
-    spawn(robs, till)
-
-
-async def robs(till: Any) -> None:
-    try:
-        await GenServer.call(till, "take all")
-    except Exit:
-        return
-
-
-def test_an_event_without_a_clause_is_named_with_its_state() -> None:
-    said = text(an_open_door_is_opened, "no clause")
-    assert "no clause for 'cast', 'open' in state 'open'" in said
-
-
-def test_an_event_without_a_clause_is_found_though_somebody_watches() -> None:
-    assert found(an_open_door_is_opened_and_somebody_watches) == {"no clause"}
-
-
-def test_a_request_without_a_clause_is_named_with_its_callback_and_state() -> None:
-    said = text(a_till_is_robbed, "no clause")
-    assert "no clause of handle_call for 'take all' in state 7" in said
-
-
-# --- Postponed -----------------------------------------------------------------------------------
-
-
-async def a_knock_at_a_closed_door() -> None:
-    await a_door("close", "knock")
-    await sleep(2_000)
-
-
-async def a_knock_at_a_door_that_is_opened() -> None:
-    await a_door("close", "knock", "lock")
-    await sleep(2_000)
-
-
-def test_an_event_that_stays_postponed_is_found() -> None:
-    said = text(a_knock_at_a_closed_door, "postponed")
-    assert said == "<root.1> keeps 'cast', 'knock' postponed for ever, in state 'closed'"
-
-
-def test_an_event_that_is_handled_in_a_later_state_is_none() -> None:
-    assert found(a_knock_at_a_door_that_is_opened) == set()
-
+from simkernel.spec import spec
+from tests.checkers.judged import (
+    a_door,
+    a_knock_at_a_closed_door,
+    an_open_door_is_opened,
+    found,
+    idles,
+    text,
+    two_friends,
+    verdict,
+)
 
 # --- Restart intensity, names, orphans -----------------------------------------------------------
 

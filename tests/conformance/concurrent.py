@@ -66,7 +66,7 @@ def compare(
     left_out: list[tuple[str, Outcome]] = []
     done = total = shown = reached = parents = told = 0
     while done < cases:
-        batch = drawn(random, 2 * BATCH)[: cases - done]
+        batch = drawn(random, min(2 * BATCH, 2 * (cases - done)))[: cases - done]
         counts = vm.run([program for program, _ in batch], runs + 8)
         for (program, ours), counter in zip(batch, counts, strict=True):
             total += sum(counter.values())

@@ -17,7 +17,6 @@ PAGE = rule_table.TABLE.parent / "conformance.md"
 
 # Rules that no scenario shows, and why not. A rule stands in one place: a test looks.
 REASONS: tuple[tuple[str, str], ...] = (
-    ("is about a clock that nobody sets, or was written after the recordings", "9.21 16.54"),
     (
         "races: random concurrent programs show them; a scenario has one outcome",
         (

@@ -33,6 +33,7 @@ from simkernel import (
     whereis,
 )
 from simkernel import exit as exit_of
+from tests.conformance import peers
 from tests.conformance.lab import idle, mailbox, next_, outcome, pair, say, settle, trap
 
 
@@ -428,3 +429,36 @@ async def reply_before_continue() -> Any:
     say(await GenServer.call(pid, lambda _, s: Reply("answer", s, Continue(then))))
     send(pid, "go")
     return await next_()
+
+
+# -- programs that are data: what random programs are shrunk to belongs here -----------------------
+
+STEPS: list[tuple[str, Any]] = [
+    (
+        "a reply that is kept comes late",
+        [
+            ("start", "p0", True, False, "ok"),
+            ("call", "p0", [("save",), "noreply"]),
+            ("cast", "p0", [("reply_saved", "late"), "noreply"]),
+        ],
+    ),
+    (
+        "a link to one that stops",
+        [
+            ("start", "p0", False, True, "ok"),
+            ("start", "p1", False, False, "ok"),
+            ("call", "p0", [("link", "p1"), ("monitor", "p1"), ("reply", "r")]),
+            ("stop", "p1", "boom"),
+            ("call", "p0", [("reply", "r")]),
+        ],
+    ),
+    (
+        "a thrown return is one",
+        [("start", "p0", True, True, "ok"), ("cast", "p0", ["throw_noreply"]), ("wait", 45)],
+    ),
+]
+
+
+@pair("15.1", "15.9", cases=STEPS, labelled=True)
+async def steps(label: Any, script: Any) -> Any:
+    return await peers.run(script, say, 30)

@@ -64,6 +64,14 @@ defmodule Pairs.Timer do
     messages
   end
 
+  def system_time do
+    {real, steady} = {System.system_time(:millisecond), System.monotonic_time(:millisecond)}
+    Process.sleep(20)
+    passed = System.system_time(:millisecond) - real
+    other = System.monotonic_time(:millisecond) - steady
+    [20 <= passed and passed < 500, abs(passed - other) <= 1]
+  end
+
   def units, do: [:timer.seconds(2), :timer.minutes(1), :timer.hours(1), :timer.hms(1, 2, 3)]
 
   def sys_call(what) do

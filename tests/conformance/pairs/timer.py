@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from simkernel import exit as exit_of
-from simkernel import monitor, register, self_, sleep, spawn, sys, timer
+from simkernel import monitor, now, register, self_, sleep, spawn, sys, timer, to_ms
+from simkernel import system_time as system_clock
 from tests.conformance.lab import ended, idle, mailbox, outcome, pair, say, settle, trap
 
 ONCE: dict[Any, Any] = {
@@ -103,6 +104,14 @@ async def interval(how: Any) -> Any:
 @pair("23.14")
 async def units() -> Any:
     return [timer.seconds(2), timer.minutes(1), timer.hours(1), timer.hms(1, 2, 3)]
+
+
+@pair("9.21")
+async def system_time() -> Any:
+    real, steady = to_ms(system_clock()), to_ms(now())
+    await sleep(20)
+    passed, other = to_ms(system_clock()) - real, to_ms(now()) - steady
+    return [20 <= passed < 500, abs(passed - other) <= 1]
 
 
 @pair("23.13", cases=["dead", "free_name", "no_server"])
