@@ -100,7 +100,7 @@ def dot(diagram: Diagram) -> graphviz.Digraph:
     most = max((edge.count for edge in diagram.edges), default=1)
     for edge in diagram.edges:
         made.edge(
-            edge.source, edge.target, _escaped(f"{edge.label}"),
+            edge.source, edge.target, _escaped(_apart(edge.label)),
             penwidth=_width(edge.count, most), color=INK if edge.seen else FAINT,
             fontcolor=INK if edge.seen else FAINT,
             style="dotted" if not edge.seen else "dashed" if edge.dashed else "solid",
@@ -116,6 +116,11 @@ def _node(graph: graphviz.Digraph, box: Box) -> None:
     fill = "#fdeceb" if box.bad else "#ffffff"
     text = _escaped("\n".join(map(short, box.lines)))
     graph.node(box.name, text, color=color, fontcolor=color, fillcolor=fill, **told)
+
+
+def _apart(label: str) -> str:
+    """Keep a label off its line: Graphviz puts it right beside."""
+    return "\n".join(f"  {line}  " for line in label.split("\n")) if label else ""
 
 
 def _width(count: int, most: int) -> str:

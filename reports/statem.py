@@ -158,5 +158,6 @@ def statem(found: Mapping[str, Seen], declared: Mapping[str, Declared], title: s
         for old, new in sorted(could.changes - gone):
             made.edges.append(Edge(names[old], names[new], (), 0))
     if len(made.groups) == 1:
+        made.title = f"{next(iter(made.groups))}: {title}"
         made.groups.clear()
     return made

@@ -115,4 +115,4 @@ def _held(judged: Judged) -> Held:
             lines.append(f"{name} {show(freeze(body.state))}")
         elif isinstance(body, Server) and not isinstance(getattr(body, "state", None), Tree):
             lines.append(f"{name} {show(freeze(getattr(body, 'state', None), 'state'))}")
-    return (*lines, f"{len(judged.m.deaths)} ended") if judged.m.deaths else (*lines,)
+    return (*lines,) or ("no server",)
