@@ -37,14 +37,14 @@ def processes(spec: Spec, given: dict[str, Any], settings: Settings, count: int)
     """Draw who sends to whom in so many runs."""
     shown = [
         (made.events, made.film.serials if made.film else {})
-        for made in (reel(trace) for trace in _traces(spec, given, settings, count))
+        for made in (reel(trace) for trace in traces(spec, given, settings, count))
     ]
     return traffic(shown, f"who sends to whom in {_runs(count)}")
 
 
 def machines(spec: Spec, given: dict[str, Any], settings: Settings, count: int) -> Diagram:
     """Draw the state machines of a spec as so many runs show them."""
-    found = seen(list(trace.events()) for trace in _traces(spec, given, settings, count))
+    found = seen(list(trace.events()) for trace in traces(spec, given, settings, count))
     if not found:
         raise UsageError(
             "no run has a state machine in it", where=spec.path,
@@ -68,7 +68,8 @@ def declared_in(spec: Spec) -> dict[str, Declared]:
     return {cls.__qualname__: declared(cls) for cls in classes if cls is not GenStateMachine}
 
 
-def _traces(spec: Spec, given: dict[str, Any], settings: Settings, count: int) -> Iterator[Trace]:
+def traces(spec: Spec, given: dict[str, Any], settings: Settings, count: int) -> Iterator[Trace]:
+    """Make so many runs, each with the next seed, and give their traces."""
     header = {
         "spec": spec.path, "parameters": parameters_text(given),
         "source": source_hash(spec.path.partition(":")[0]),
