@@ -17,6 +17,7 @@ from reports.diagram import Box, Diagram, Edge
 from reports.listing import QUOTE, Event
 
 ACTIONS_MAX = 3
+ENTER = "'enter'"
 _NUMBERS = re.compile(r"(?<![\w'\"#<.])-?\d+(?:\.\d+)?(?![\w'\".>])")
 _CALL = re.compile(r"\('call', .*\)")
 _ATOM = re.compile(r"^'([^']*)'$")
@@ -81,6 +82,8 @@ def _follow(event: Event, turn: _Turn, found: dict[str, Seen]) -> None:
         return
     told_of = event["fields"]
     match event["kind"]:
+        case "callback" if str(told_of.get("type")) == ENTER:
+            turn.goal = str(told_of["state"])  # of the same event: it is noted before the change
         case "callback" if "type" in told_of:
             _closed(turn, found)
             turn.state, turn.goal = str(told_of["state"]), ""
@@ -101,7 +104,7 @@ def _follow(event: Event, turn: _Turn, found: dict[str, Seen]) -> None:
 
 def _closed(turn: _Turn, found: dict[str, Seen]) -> None:
     """Count what the machine did with its last event."""
-    if turn.event and not turn.event.startswith("enter"):
+    if turn.event:
         mine = found.setdefault(turn.cls, Seen())
         mine.states.setdefault(turn.state, 0)
         goal = turn.goal or turn.state
@@ -152,12 +155,26 @@ def statem(found: Mapping[str, Seen], declared: Mapping[str, Declared], title: s
             box = Box(name, (state.strip(QUOTE),), kind, is_seen, bad=state == "ends")
             made.boxes.append(box)
         gone = {(old, new) for old, _, new, _ in mine.taken}
-        for (old, event, new, actions), count in sorted(mine.taken.items()):
-            does = (f"→ {', '.join(actions)}",) if actions else ()
-            made.edges.append(Edge(names[old], names[new], (event, *does), count))
+        made.edges += _edges(mine, names)
         for old, new in sorted(could.changes - gone):
             made.edges.append(Edge(names[old], names[new], (), 0))
     if len(made.groups) == 1:
         made.title = f"{next(iter(made.groups))}: {title}"
         made.groups.clear()
     return made
+
+
+def _edges(mine: Seen, names: Mapping[str, str]) -> list[Edge]:
+    """Give the edges that were taken. What stays in a state is one edge: loops hide each other."""
+    edges: list[Edge] = []
+    stays: dict[str, list[str]] = {}
+    counts: Counter[str] = Counter()
+    for (old, event, new, actions), count in sorted(mine.taken.items()):
+        does = (f"→ {', '.join(actions)}",) if actions else ()
+        if old == new:
+            stays.setdefault(old, []).append(f"{' '.join((event, *does))}, {count} ×")
+            counts[old] += count
+        else:
+            edges.append(Edge(names[old], names[new], (event, *does), count))
+    loops = [Edge(names[at], names[at], (*told,), counts[at]) for at, told in stays.items()]
+    return edges + loops

@@ -62,6 +62,15 @@ def test_a_state_machine_is_drawn_with_what_was_and_what_never_was() -> None:
     )
 
 
+def test_a_change_of_state_with_an_enter_call_is_an_edge() -> None:
+    """The enter call is noted before the change that it belongs to."""
+    done = command("specs/guide/workflow_fsm_11.py", "--view", "statem", "--runs", "10")
+    said = done.stdout.splitlines()
+    assert not any(line.startswith("  ··▸ running") for line in said)
+    assert any(line.startswith("  ──▸ running  call start …") for line in said)
+    assert any(line.startswith("  ──▸ failed  state_timeout") for line in said)
+
+
 def test_the_command_gives_its_numbers() -> None:
     done = command("specs/guide/agent_fsm.py", "--view", "processes", "--runs", "3", "--json")
     told = json.loads(done.stdout)
