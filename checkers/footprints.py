@@ -244,7 +244,7 @@ def _looks(p: Process, effect: tuple[Any, ...]) -> bool:
     """
     if effect[0] == codes.INFO:
         return effect[1] == p.pid and reads_queue(effect[2])
-    return effect[0] != codes.FLAG or effect[1] == "trap_exit"
+    return bool(effect[0] != codes.FLAG or effect[1] == "trap_exit")
 
 
 def early_of(signal: tuple[Any, ...]) -> str | None:
