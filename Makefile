@@ -11,6 +11,7 @@ demo: ## create .venv, install the package, check the guide's agent, write build
 
 test: ## install all that the tests need, then format, lint, types, imports, tests
 	@bash .ci/vm
+	@bash .ci/browser
 	@bash .ci/venv dev
 	@bash .ci/test
 

@@ -107,6 +107,12 @@ def _message(message: Any) -> str:
     return text
 
 
+def spoken(message: Any) -> str:
+    """Say what a message is sent as: "call", "cast", "reply" or "message"."""
+    text = str(message)
+    return next((name for pattern, name in _ENVELOPES if pattern.fullmatch(text)), "message")
+
+
 def _run(text: str) -> str:
     """Name what a process runs as its author does: main, or a class and its behaviour."""
     for pattern, short in _RUNS:

@@ -84,13 +84,13 @@ def scene(case: Case) -> Scene | None:
     )
 
 
-def run_page(case: Case) -> str:
-    """Give the page of a case."""
+def run_page(case: Case, extra: Sequence[Markup] = ()) -> str:
+    """Give the page of a case; `extra` are sections of their own between the run and its events."""
     shown = scene(case)
     title = f"{case.word}: {case.spec}"
     parts: list[Any] = [_verdict(case, shown)]
     if shown is not None:
-        parts += [_player(shown), _table(shown)]
+        parts += [_player(shown), *extra, _table(shown)]
     main = tag("main", *parts, id="main")
     scripts = ("report.js",) if shown is not None else ()
     inside = data(_data(shown)) if shown is not None else None
@@ -199,7 +199,7 @@ def _story(case: Case, shown: Scene) -> Markup:
         items.append(
             tag(
                 "li",
-                tag("span", _ms(now) if now != before else "", class_="when"),
+                tag("span", milliseconds(now) if now != before else "", class_="when"),
                 tag(
                     "a",
                     tag("b", shown.cast.label(event.get("p", "")) or "timer"),
@@ -315,7 +315,7 @@ def _row(shown: Scene, row: int, event: Event) -> Markup:
     told = f' class="{signs}"' if signs else ""
     number = escape(str(event.get("n", "")))
     who = escape(shown.cast.label(event.get("p", "")))
-    time = _ms(shown.times[row]) if "t" in event else ""
+    time = milliseconds(shown.times[row]) if "t" in event else ""
     return Markup(
         f'<tr id="e{row}"{told}><td>{number}'
         f'</td><td>{time}</td><th scope="row">{who}</th>'
@@ -332,7 +332,8 @@ def _signs(shown: Scene, row: int) -> Iterator[str]:
         yield "led"
 
 
-def _ms(us: int) -> str:
+def milliseconds(us: int) -> str:
+    """Write a time for people."""
     return f"{us / 1000:,g} ms" if us < 10_000_000 else f"{us / 1_000_000:,g} s"
 
 
@@ -356,8 +357,8 @@ def _data(shown: Scene) -> dict[str, Any]:
         "steps": shown.steps,
         "times": shown.times,
         "who": [lanes[event.get("p", "")] for event in events],
-        "kinds": [_kind(event) for event in events],
-        "books": [row for row, event in enumerate(events) if _books(event)],
+        "kinds": [kind_of(event) for event in events],
+        "books": [row for row, event in enumerate(events) if books(event)],
         "arrows": [list(arrow) for arrow in shown.arrows.all],
         "finding": shown.finding,
         "race": list(shown.race),
@@ -384,7 +385,8 @@ def _times(events: Sequence[Event]) -> list[int]:
     return times
 
 
-def _kind(event: Event) -> str:
+def kind_of(event: Event) -> str:
+    """Give the kind of an event as pictures tell them apart."""
     kind = str(event.get("e", ""))
     if kind == "end":
         return "end" if event.get("reason") in ("'normal'", "'shutdown'") else "dies"
@@ -395,7 +397,8 @@ def _kind(event: Event) -> str:
     return "fault" if kind in FAULTS else kind
 
 
-def _books(event: Event) -> bool:
+def books(event: Event) -> bool:
+    """Tell whether an event only keeps the books."""
     kind = event.get("e", "")
     if kind == "handle":
         return event.get("s") in QUIET_SIGNALS
@@ -410,7 +413,7 @@ def _marks(events: Sequence[Event]) -> Iterator[tuple[int, str]]:
     """Give what the eye looks for on the way: deaths, faults and restarts."""
     started: set[tuple[str, str]] = set()
     for row, event in enumerate(events):
-        kind = _kind(event)
+        kind = kind_of(event)
         if kind in ("dies", "fault"):
             yield row, kind
         elif kind == "note" and event.get("kind") == "child started":

@@ -6,6 +6,8 @@ import shutil
 import pytest
 from hypothesis import settings
 
+from tests.browser.chromium import missing
+
 # Two runs of the test suite try the same examples unless somebody asks for new ones: a red build
 # can then be repeated by whoever looks at it. HYPOTHESIS_PROFILE=explore draws afresh.
 settings.register_profile("repeat", derandomize=True, deadline=None, database=None)
@@ -16,3 +18,5 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("vm") and not (shutil.which("erl") and shutil.which("elixir")):
         pytest.skip("needs erl and elixir, the real virtual machine")
+    if item.get_closest_marker("browser") and (why := missing()):
+        pytest.skip(why)

@@ -22,19 +22,48 @@ RAN = "simkernel.run/1"
 
 
 @click.command("report")
-@click.argument("what", metavar="TRACE-OR-RESULT", type=click.Path())
-@click.option("-o", "--output", type=click.Path(dir_okay=False), required=True, help="The page.")
+@click.argument("what", metavar="TRACE|RESULT|SPECS", nargs=-1, required=True, type=click.Path())
+@click.option("-o", "--output", type=click.Path(), required=True, help="The page, or a folder.")
+@click.option(
+    "--runs",
+    type=click.IntRange(min=1),
+    default=300,
+    show_default=True,
+    help="Most runs of a spec.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0.1),
+    default=5.0,
+    show_default=True,
+    help="Most time for a spec.",
+)
 @json_option
-def command(what: str, output: str, as_json: bool) -> int:
+def command(what: tuple[str, ...], output: str, runs: int, seconds: float, as_json: bool) -> int:
     """\b
     simkernel report .simkernel/agent_fsm.jsonl -o report.html
     simkernel check specs/guide/agent_fsm.py --json > result.json
     simkernel report result.json -o report.html
+    simkernel report specs/guide specs/concurrency -o site/
 
     Make one HTML file of a trace, or of the JSON of `run --trace` or `check`: what went wrong and
     how it came to it, then the run to walk through. It needs no network, and works without script.
+
+    Of SPECS: check them, and make an index over them with a page each.
     """
-    case = _case(what)
+    if all(Path(one).is_dir() or one.partition(":")[0].endswith(".py") for one in what):
+        from simkernel.cli.site import site
+
+        entries = site(what, Path(output), runs, seconds)
+        found = {entry.file: entry.case.word for entry in entries}
+        if as_json:
+            emit({"schema": "simkernel.report/1", "output": output, "verdicts": found})
+        else:
+            click.echo(f"report {Path(output) / 'index.html'}: {len(entries)} specs")
+        return exit_codes.HELD
+    if len(what) > 1:
+        raise UsageError("a page is of one trace or result", where="TRACE", hint="Name one.")
+    case = _case(what[0])
     write(Path(output), run_page(case))
     if as_json:
         emit({"schema": "simkernel.report/1", "output": output, "verdict": case.word})

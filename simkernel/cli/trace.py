@@ -1,16 +1,20 @@
-"""`simkernel trace`: show a trace, or the first difference of two."""
+"""`simkernel trace`: show a trace, the first difference of two, or write it for other tools."""
 
 from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import click
 
+from reports.exports import FORMATS, SHIVIZ
 from reports.listing import listing
 from simkernel.cli import exit_codes
 from simkernel.cli.options import json_option
+from simkernel.cli.reel import reel, write
 from simkernel.cli.terminal import emit
+from simkernel.errors import UsageError
 from simkernel.trace.diff import difference
 from simkernel.trace.reader import read
 
@@ -20,6 +24,7 @@ def command() -> None:
     """\b
     simkernel trace show run.jsonl
     simkernel trace diff passing.jsonl failing.jsonl
+    simkernel trace export run.jsonl --format perfetto -o run.json
 
     Look at traces.
     """
@@ -84,3 +89,33 @@ def diff(left: str, right: str, as_json: bool) -> int:
         if not lines:
             click.echo("  (ends here)")
     return code
+
+
+@command.command("export")
+@click.argument("file", type=click.Path())
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), required=True)
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Not to stdout, but there.")
+@json_option
+def export(file: str, form: str, output: str | None, as_json: bool) -> int:
+    """\b
+    simkernel trace export run.jsonl --format perfetto -o run.json
+    simkernel trace export run.jsonl --format mermaid
+
+    Write a trace as other tools read it: Perfetto's trace events, a ShiViz log, a Mermaid sequence
+    diagram, the states as ITF, a table (csv), or events with what led to what (json).
+    """
+    made = reel(read(file))
+    if form == "itf" and made.film is None:
+        raise UsageError(made.why_no_film, where=file, hint="ITF is states: replay needs the spec.")
+    text = FORMATS[form](made)
+    if output is not None:
+        write(Path(output), text)
+    if as_json:
+        shown = None if output else text
+        emit({"schema": "simkernel.export/1", "format": form, "output": output, "text": shown})
+    elif output is None:
+        click.echo(text, nl=False)
+    else:
+        pattern = f"; ShiViz reads it with {SHIVIZ}" if form == "shiviz" else ""
+        click.echo(f"{output}: {len(made.events)} events{pattern}")
+    return exit_codes.HELD
