@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from checkers.machines.declaration import ELAPSED, Action, Declaration
+from checkers.machines.declaration import ELAPSED, Action, Declaration, within
 from checkers.machines.expressions import (
     Boolean,
     Choice,
@@ -188,7 +188,7 @@ class Writer:
             variable = part.args[0]
             if isinstance(variable, Variable) and variable.name != ELAPSED:
                 type_, value = variable.type, part.args[1].value
-                if isinstance(type_, Integer) and not _inside(value, type_):
+                if isinstance(type_, Integer) and not within(value, type_):
                     return None
                 return variable.name, self.layout.code(variable, value)
         return None
@@ -289,7 +289,3 @@ class Writer:
 
 def _low(variable: Expression) -> int:
     return (variable.type.low or 0) if isinstance(variable.type, Integer) else 0
-
-
-def _inside(value: int, type_: Integer) -> bool:
-    return (type_.low is None or value >= type_.low) and (type_.high is None or value <= type_.high)

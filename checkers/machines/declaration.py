@@ -176,7 +176,7 @@ class Declaration:
             values = tuple(sorted(values, key=repr))
             for value in values:
                 fitting(value, type_, name)
-                outside = isinstance(type_, Integer) and not _within(value, type_)
+                outside = isinstance(type_, Integer) and not within(value, type_)
                 if outside or isinstance(value, Expression):
                     raise mistake(f"{name} is {type_}, and cannot start as {value!r}",
                                   f"Give {name} {type_}.", at)  # fmt: skip
@@ -357,14 +357,15 @@ class Declaration:
         type_ = variable.type
         if value.kind != "constant" or not isinstance(type_, Integer):
             return
-        if not _within(value.value, type_):
+        if not within(value.value, type_):
             raise mistake(
                 f"{variable.name} is {type_}, and cannot be {value}",
                 f"Give {variable.name} {type_}.",
             )
 
 
-def _within(value: int, type_: Integer) -> bool:
+def within(value: int, type_: Integer) -> bool:
+    """Tell whether a number is in the bounds of a type."""
     return (type_.low is None or value >= type_.low) and (type_.high is None or value <= type_.high)
 
 

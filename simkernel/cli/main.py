@@ -22,6 +22,8 @@ COMMANDS = {
     "doctor": "Tell what is installed; look for nondeterminism in a spec.",
     "graph": "Draw the supervision tree of a system at a moment of a run.",
     "learn": "Show the machine that a GenServer or GenStateMachine really is.",
+    "mutate": "Say how many small errors in an implementation its spec would notice.",
+    "predict": "Say what else could have happened, from the trace of one run.",
     "prove": "Search or prove what declared state machines promise.",
     "replay": "Run a trace or a blob again, and compare every event.",
     "report": "Make an HTML page of a run, or of what a check found.",

@@ -1,0 +1,211 @@
+"""What else could have happened, from one run: each receive's other messages, timeouts and deaths.
+
+The run is followed event by event; its causes and orders then say what could have come otherwise,
+one change at a time (`plans`). Each candidate is made by a run: the events that do not depend on
+the change, as they were, then the change, then the default schedule to the end, which is judged. So
+nothing is claimed that did not happen in a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from checkers.events import Actor, Message
+from checkers.finding import short
+from checkers.findings import Finding
+from checkers.footprints import Widen
+from checkers.judged import Judged
+from checkers.plans import Explored, Plan, arrangements, plans
+from checkers.recorder import Recorder, Watched
+from checkers.reduction import Reduction
+from checkers.strategies import deviations
+from simkernel.errors import UsageError
+from simkernel.kernel import driver
+from simkernel.kernel.machine import Transition
+from simkernel.settings import Settings
+from simkernel.spec import Spec
+from simkernel.terms import thaw
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """One other run: what is changed, what is wrong with it, and the settings that replay it."""
+
+    change: str
+    findings: tuple[Finding, ...]
+    settings: Settings
+    transitions: int
+    kept: int  # events of the run that come first, as they were
+
+
+@dataclass
+class Prediction:
+    """What came of a run: how many changes were looked at, and how many could not be made."""
+
+    events: int = 0
+    candidates: int = 0
+    impossible: int = 0  # another event stands in the way of each order
+    blocked: int = 0  # an order was found, and the run did not follow it: a false alarm
+    stopped: str = ""
+
+
+class Predictor(Reduction):
+    """Follows one run, and makes the runs that differ from it by one change."""
+
+    def __init__(self, spec: Spec, parameters: Mapping[str, Any], settings: Settings):
+        self.spec = spec
+        self.parameters = parameters
+        self.settings = Settings(network=settings.network, time="any", picker="recorded")
+        self.found = Prediction()
+        super().__init__(self._made, by_message=True)
+
+    def _made(self) -> Watched:
+        self.judged = Judged(self.spec, self.parameters, self.settings, kind=Watched)
+        m = self.judged.m
+        assert isinstance(m, Watched)
+        return m
+
+    def follow(self, transitions: Sequence[Transition]) -> Explored:
+        """Make the recorded run again, and take down its causes."""
+        while True:
+            try:
+                return self._followed(transitions)
+            except Widen as more:
+                self.flags |= {more.flag}
+                self.begins_again()
+
+    def _followed(self, transitions: Sequence[Transition]) -> Explored:
+        m = self.make()
+        m.checking = True
+        recorder = Recorder(m, self.identities, self.flags, by_message=True)
+        for number, step in enumerate(transitions):
+            if step.kind == "expire" and not recorder.clocked:
+                continue  # the time-out that follows lets it expire
+            actor = _actor(recorder, step)
+            options = recorder.of(actor)
+            if step.kind == "handle" and step not in options:
+                continue  # what only makes a message readable is done when it arrives
+            if step not in options:
+                raise UsageError(
+                    f"step {number}, {step}, cannot be followed under time any",
+                    where="trace", hint="Record the run with `check --strategy rf`, or by "
+                    "`simkernel run` without durations.",
+                )  # fmt: skip
+            recorder.do(actor, step, options)
+        self.found.events = len(recorder.events)
+        self.classes.add([event.number for event in recorder.events])
+        explored = Explored(recorder)
+        m.close()
+        return explored
+
+    def others(
+        self, transitions: Sequence[Transition], most: int,
+        over: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Predicted]:  # fmt: skip
+        """Make a run of each candidate; those of a kind that was not seen before come first."""
+        given: set[Any] = set()
+        while True:
+            self.found = Prediction()
+            try:
+                for one in self._others(self.follow(transitions), most, over):
+                    if one.settings.picks not in given:
+                        given.add(one.settings.picks)
+                        yield one
+                return
+            except Widen as more:
+                # A run showed that more has to be told apart: all is looked at again.
+                self.flags |= {more.flag}
+                self.begins_again()
+
+    def _others(self, run: Explored, most: int, over: Callable[[], bool]) -> Iterator[Predicted]:
+        for plan in self._novel(run):
+            if self.found.candidates >= most or over():
+                self.found.stopped = f"{self.found.candidates} candidates were made"
+                return
+            if self._known(plan):
+                continue
+            self.found.candidates += 1
+            order = next((o for o, keep in _orders(plan) if keep == plan.keep), None)
+            if order is None:
+                self.found.impossible += 1
+                continue
+            recorder = self._run(plan, order)
+            if recorder is None:
+                self.found.blocked += 1
+                continue
+            self.classes.add([event.number for event in recorder.events])
+            ended = driver.BUDGET if self.cut else self.judged.ended()
+            found = tuple(self.judged.findings(ended))
+            path = list(recorder.path)
+            recorder.m.close()
+            fresh = Judged(self.spec, self.parameters, self.settings).m
+            picks = deviations(fresh, path)
+            fresh.close()
+            yield Predicted(
+                _change(plan), found, replace(self.settings, picks=picks), len(path),
+                plan.keep.bit_count(),
+            )  # fmt: skip
+
+    def _novel(self, run: Explored) -> list[Plan]:
+        """Order the plans: first one for each pair of who receives and who sends, then the rest."""
+        first: dict[Any, Plan] = {}
+        rest = []
+        for plan in plans(run):
+            sender = None
+            if isinstance(plan.want, Message):
+                sender = run.events[plan.want.came].actor[:2]
+            key = (plan.actor, sender, str(plan.want) if sender is None else "")
+            if first.setdefault(key, plan) is not plan:
+                rest.append(plan)
+        return [*first.values(), *rest]
+
+
+def _orders(plan: Plan) -> Iterator[tuple[list[int], int]]:
+    if plan.place >= 0:
+        yield from arrangements(plan)
+        return
+    places = [place for place in range(plan.keep.bit_length()) if plan.keep >> place & 1]
+    yield [*places, -1], plan.keep
+
+
+def _actor(recorder: Recorder, step: Transition) -> Actor:
+    """Give whose event a transition is."""
+    kind, who, _ = step
+    if kind == "arrive":
+        return ("way", who[0], who[1])
+    if kind == "fire":
+        return ("timer", who)
+    if kind == "expire":
+        return ("wait", who)
+    if kind == "handle" and step not in recorder.body(who):
+        return ("queue", who)
+    return ("body", who)
+
+
+def _change(plan: Plan) -> str:
+    """Say what is changed."""
+    kind, who = plan.actor[0], plan.actor[1]
+    name = str(who) if kind != "way" else f"a signal from {who} to {plan.actor[2]}"
+    want = plan.want
+    if isinstance(want, Message):
+        got = plan.run.events[plan.place].receive
+        before = "" if got is None or got.got is None else (
+            f" instead of {short(thaw(got.got.content))}")  # fmt: skip
+        return f"{name} takes {short(thaw(want.content))}{before}"
+    if want == "timeout":
+        return f"the time of {name} is over before its message is there"
+    if isinstance(want, Transition):
+        return f"{name}: {want}"
+    what = {"timer": "the timer fires", "queue": "a signal is handled", "way": "it arrives"}
+    return f"{name}: {what.get(kind, 'its next step comes')} earlier"
+
+
+def predict(
+    spec: Spec, parameters: Mapping[str, Any], settings: Settings,
+    transitions: Sequence[Transition], *, most: int = 1_000,
+) -> tuple[list[Predicted], Prediction]:  # fmt: skip
+    """Give the runs that differ from a recorded one by one change, and what was looked at."""
+    work = Predictor(spec, parameters, settings)
+    return list(work.others(transitions, most)), work.found

@@ -1,0 +1,124 @@
+"""`simkernel predict`: what else could have happened, from the trace of one run."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+
+from checkers.judged import judged_run
+from checkers.prediction import Predicted, Predictor
+from simkernel.cli import exit_codes
+from simkernel.cli.options import json_option, parameters_back, quiet_option
+from simkernel.cli.terminal import Progress, emit
+from simkernel.errors import UsageError
+from simkernel.kernel.guards import guards
+from simkernel.kernel.machine import Transition
+from simkernel.kernel.watchdog import watchdog
+from simkernel.loading import load, source_hash
+from simkernel.trace.blob import Blob
+from simkernel.trace.line import transition_of
+from simkernel.trace.reader import Trace, read
+from simkernel.trace.replay import Replay
+from simkernel.trace.writer import Recorder
+
+
+@click.command("predict")
+@click.argument("trace", type=click.Path(dir_okay=False))
+@click.option("--candidates", type=click.IntRange(min=1), default=1_000, show_default=True,
+              help="Most runs.")  # fmt: skip
+@click.option("--seconds", type=click.FloatRange(min=0.1), default=30.0, show_default=True,
+              help="Most time.")  # fmt: skip
+@click.option("--all", "every", is_flag=True, help="List the runs without findings, too.")
+@quiet_option
+@json_option
+def command(
+    trace: str, candidates: int, seconds: float, every: bool, quiet: bool, as_json: bool
+) -> int:
+    """\b
+    simkernel run specs/guide/counter.py --trace run.jsonl
+    simkernel predict run.jsonl
+
+    Look at one recorded run, and make each run that differs from it by one change: a receive that
+    takes another message, a time-out that comes first, a death, a signal or a choice that comes
+    otherwise. Each is run to its end and judged, and printed with the blob that replays it.
+    """
+    recorded = read(trace)
+    spec = load(recorded.header["spec"])
+    given = parameters_back(spec, recorded.header["parameters"])
+    work = Predictor(spec, given, recorded.settings)
+    progress, start = Progress(quiet or as_json), time.monotonic()
+    found: list[Predicted] = []
+    interrupted = False
+    try:
+        with guards(), watchdog():
+            run = _transitions(recorded, spec, given)
+            over = lambda: time.monotonic() - start > seconds  # noqa: E731
+            for one in work.others(run, candidates, over):
+                found.append(one)
+                progress.show(f"{len(found)} runs, {sum(bool(o.findings) for o in found)} bad")
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        progress.clear()
+    bad = [one for one in found if one.findings]
+    code = exit_codes.VIOLATED if bad else exit_codes.HELD
+    if interrupted:
+        code = exit_codes.INTERRUPTED
+    source = source_hash(recorded.header["spec"].partition(":")[0])
+
+    def blob(one: Predicted) -> str:
+        header = recorded.header
+        keep = Recorder()
+        with guards(), watchdog():
+            judged_run(spec, given, one.settings, tape=keep)[0].m.close()
+        return Blob(header["spec"], header["parameters"], one.settings, source, keep.hash).to_text()
+
+    shown = found if every else bad
+    if as_json:
+        emit({"schema": "simkernel.predict/1", "exit": code, "events": work.found.events,
+              "candidates": work.found.candidates, "runs": len(found), "bad": len(bad),
+              "impossible": work.found.impossible, "blocked": work.found.blocked,
+              "stopped": work.found.stopped,
+              "predicted": [_object(one, blob(one)) for one in shown]})  # fmt: skip
+        return code
+    for one in shown:
+        click.echo(one.change)
+        for finding in one.findings:
+            click.echo(f"    {finding.kind}: {finding.text}")
+        click.echo(f"    replay  simkernel replay {blob(one)}")
+    click.echo(f"{work.found.events} events, {len(found)} other runs, {len(bad)} of them bad"
+               + (f"; {work.found.stopped}" if work.found.stopped else ""))  # fmt: skip
+    return code
+
+
+def _transitions(trace: Trace, spec: Any, given: dict[str, Any]) -> list[Transition]:
+    """Replay the trace, and give its transitions."""
+    recorder = Recorder(keep=True)
+    m = spec.machine(given, trace.settings, tape=recorder)
+    replay = Replay(m, recorder, trace)
+    found = []
+    while not replay.done:
+        first = replay.forward()[0]
+        found.append(_read(first, trace.path))
+    m.close()
+    return found
+
+
+def _read(line: str, path: str) -> Transition:
+    import json
+
+    try:
+        return transition_of(json.loads(line))
+    except (KeyError, ValueError) as error:
+        raise UsageError(f"it is no event: {error}", where=path, hint="Record it again.") from error
+
+
+def _object(one: Predicted, blob: str) -> dict[str, Any]:
+    return {
+        "change": one.change, "transitions": one.transitions, "kept": one.kept, "blob": blob,
+        "findings": [
+            {"kind": f.kind, "process": f.process, "text": f.text} for f in one.findings
+        ],
+    }  # fmt: skip

@@ -1,0 +1,114 @@
+"""Mutants of a spec: each is one change, and whether it is noticed is told."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+
+from checkers.mutation import mutants, read
+from simkernel.cli.main import main
+from simkernel.errors import UsageError
+
+SPEC = """
+from simkernel import GenServer, Ok, Reply, GenStateMachine, NextState, StateTimeout, monitor
+
+
+class Lock(GenServer, restart="permanent"):
+    def init(self, _):
+        return Ok(None)
+
+    def handle_call(self, request, caller, holder):
+        match request:
+            case "take" if holder is None:
+                monitor(caller[0])
+                return Reply("yours", caller[0])
+            case "take":
+                return Reply("taken", holder)
+
+
+class Door(GenStateMachine):
+    def init(self, _):
+        return ("ok", "open", 0)
+
+    def handle_event(self, event_type, content, state, count):
+        match event_type, content:
+            case ("call", caller), "shut":
+                return NextState("shut", count + 1, [Reply(caller, count < 3), StateTimeout(50, 1)])
+            case "state_timeout", 1:
+                return NextState("open", count)
+
+
+async def main():
+    _, lock = await GenServer.start_link(Lock, None)
+    assert await GenServer.call(lock, "take") == "yours"
+"""
+
+WANTED = {
+    "restart='permanent' becomes 'temporary'", "no clause 'take'",
+    "clause 'take' without if holder is None", "no monitor(caller[0])",
+    "no Reply(caller, count < 3)", "count < 3 becomes count <= 3", "no StateTimeout(50, 1)",
+    "StateTimeout(50, 1) with 25",
+}  # fmt: skip
+
+
+def test_every_kind_of_change_is_made() -> None:
+    made = list(mutants(SPEC))
+    assert {mutant.what for mutant in made} >= WANTED
+    original = ast.unparse(ast.parse(SPEC)) + "\n"
+    sources = [mutant.source for mutant in made]
+    assert original not in sources
+    assert len(set(sources)) == len(sources)
+    assert [mutant.line for mutant in made] == sorted(mutant.line for mutant in made)
+    for mutant in made:
+        changed = [
+            (a, b) for a, b in zip(original.splitlines(), mutant.source.splitlines(), strict=False)
+            if a != b
+        ]  # fmt: skip
+        assert changed or len(mutant.source) < len(original)
+
+
+def test_main_is_not_mutated() -> None:
+    main_from = ast.parse(SPEC).body[-1].lineno
+    assert all(mutant.line < main_from for mutant in mutants(SPEC))
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    """Run the command."""
+    with pytest.raises(SystemExit) as ended:
+        main(["mutate", *arguments])
+    return int(ended.value.code or 0), capsys.readouterr().out
+
+
+def test_the_command_tells_who_survived(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "lock.py"
+    path.write_text(SPEC, encoding="utf-8")
+    code, out = run(capsys, str(path), "--runs", "5", "--json")
+    found = json.loads(out)
+    assert (code, found["schema"]) == (0, "simkernel.mutate/1")
+    fates = {mutant["what"]: mutant["fate"] for mutant in found["mutants"]}
+    # Nobody drives the door, and nobody takes the lock twice.
+    assert fates["no StateTimeout(50, 1)"] == "survived"
+    assert found["killed"] + found["survived"] + found["stillborn"] == len(fates_of(found))
+    killed = [mutant for mutant in found["mutants"] if mutant["fate"] == "killed"]
+    assert any(mutant["what"] == "no clause 'take'" and mutant["by"] for mutant in killed)
+    code, out = run(capsys, str(path), "--runs", "5")
+    assert out.splitlines()[-1].endswith(f"score {found['score']:.0%}")
+    assert f"{path}:" in out
+
+
+def fates_of(found: dict[str, list[dict[str, str]]]) -> list[str]:
+    """Give the fates of all mutants."""
+    return [mutant["fate"] for mutant in found["mutants"]]
+
+
+def test_bad_input_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "plain.py"
+    path.write_text("async def main():\n    return 1\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="anything to mutate"):
+        read(str(path))
+    path.write_text(SPEC.replace('== "yours"', '== "mine"'), encoding="utf-8")
+    code, out = run(capsys, str(path), "--runs", "5", "--json")
+    assert (code, json.loads(out)["error"]["what"]) == (2, "the spec itself is Violated")

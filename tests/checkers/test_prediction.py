@@ -1,0 +1,204 @@
+"""What else could have happened: each prediction is a run, and each single change is found."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checkers.judged import Judged, judged_run
+from checkers.prediction import Predicted, Prediction, predict
+from simkernel import log, receive, self_, send, spawn
+from simkernel.choice import Walk
+from simkernel.cli.main import main as command
+from simkernel.errors import UsageError
+from simkernel.kernel.machine import Transition
+from simkernel.settings import Settings
+from simkernel.spec import Spec, of
+from tests.checkers.generated import main as acted
+from tests.checkers.generated import written
+from tests.meta.house import ROOT
+
+ANY = Settings(time="any")
+
+
+def recorded(spec: Spec, seed: int = 0, settings: Settings = ANY) -> list[Transition]:
+    """Make a random run, and give its transitions."""
+    judged, walk, found = Judged(spec, {}, settings), Walk(seed), []
+    while options := judged.m.enabled():
+        found.append(walk.pick(options))
+        judged.m.apply(found[-1])
+    judged.m.close()
+    return found
+
+
+def predicted(main: Any, seed: int = 0, most: int = 1_000) -> tuple[list[Predicted], Prediction]:
+    """Predict from a random run."""
+    spec = of(main)
+    return predict(spec, {}, ANY, recorded(spec, seed), most=most)
+
+
+async def says(to: Any, word: Any) -> None:
+    send(to, word)
+
+
+@pytest.mark.parametrize("senders", [1, 2, 3, 6])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_receive_could_have_taken_each_other_message(senders: int, seed: int) -> None:
+    async def main() -> Any:
+        for number in range(senders):
+            spawn(says, self_(), number)
+        return await receive()
+
+    found, work = predicted(main, seed)
+    assert (len(found), work.blocked) == (senders - 1, 0)
+    returned = {judged_run(of(main), {}, one.settings)[0].m.returned for one in found}
+    assert len(returned) == senders - 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_messages_of_one_sender_keep_their_order(seed: int) -> None:
+    async def both(to: Any) -> None:
+        send(to, 1)
+        send(to, 2)
+
+    async def main() -> Any:
+        spawn(both, self_())
+        return await receive(), await receive()
+
+    assert predicted(main, seed)[0] == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_cause_cannot_come_after_what_it_caused(seed: int) -> None:
+    async def answers(to: Any) -> None:
+        await receive("ask")
+        send(to, "answer")
+
+    async def main() -> Any:
+        other = spawn(answers, self_())
+        spawn(says, self_(), "first")
+        await receive("first")
+        send(other, "ask")
+        return await receive()
+
+    assert predicted(main, seed)[0] == []
+
+
+def test_a_timeout_could_have_come_first() -> None:
+    async def main() -> Any:
+        spawn(says, self_(), "answer")
+        return await receive("answer", after=10)
+
+    spec = of(main)
+    judged = Judged(spec, {}, ANY)
+    path = []
+    while options := judged.m.enabled():
+        path.append(next((o for o in options if o.kind not in ("expire", "timeout")), options[0]))
+        judged.m.apply(path[-1])
+    assert judged.m.returned == "answer"
+    found, work = predict(spec, {}, ANY, path)
+    assert work.blocked == 0
+    assert any("time of <root> is over" in one.change for one in found)
+
+
+def test_a_bad_run_is_found_from_a_good_one() -> None:
+    async def main() -> Any:
+        for number in range(4):
+            spawn(says, self_(), number)
+        taken = [await receive() for _ in range(4)]
+        log(taken)
+        assert taken[0] != 3
+
+    spec = of(main)
+    seed = next(seed for seed in range(99) if not _bad(spec, recorded(spec, seed)))
+    found, _ = predicted(main, seed)
+    bad = [one for one in found if one.findings]
+    assert bad
+    assert all("takes 3 instead of" in one.change for one in bad)
+
+
+def _bad(spec: Spec, path: list[Transition]) -> bool:
+    judged = Judged(spec, {}, ANY)
+    for step in path:
+        judged.apply(step)
+    return bool(judged.findings(judged.ended()))
+
+
+def replayed(seed: int) -> int:
+    """Predict from a random program, and replay every prediction; gives how many there were."""
+    ops = written(random.Random(seed), 7)
+
+    async def main(ops: Any = ops) -> None:
+        await acted(ops)
+
+    found, work = predicted(main, seed, most=40)
+    assert work.blocked == 0, seed
+    for one in found:
+        judged, _, again = judged_run(of(main), {}, one.settings)
+        assert judged.m.count == one.transitions, seed
+        assert tuple(again) == one.findings, seed
+    return len(found)
+
+
+def test_every_prediction_replays() -> None:
+    assert sum(replayed(seed) for seed in range(40)) > 20
+
+
+NOT_FOLLOWED = {46}
+
+
+@pytest.mark.parametrize("seed", sorted(NOT_FOLLOWED))
+def test_limit_one_of_200_random_runs_is_not_followed(seed: int) -> None:
+    with pytest.raises(UsageError, match="cannot be followed"):
+        replayed(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(40, 200, 40))
+def test_every_prediction_of_200_random_programs_replays(start: int) -> None:
+    seeds = [seed for seed in range(start, start + 40) if seed not in NOT_FOLLOWED]
+    assert sum(replayed(seed) for seed in seeds) > 10  # 17 to 57 in each forty
+
+
+def test_a_run_that_cannot_be_followed_is_told() -> None:
+    spec = of(_one)
+    with pytest.raises(UsageError, match="cannot be followed"):
+        predict(spec, {}, ANY, [Transition("take", recorded(spec)[0].who)])
+
+
+async def _one() -> Any:
+    return 1
+
+
+# --- The command ----------------------------------------------------------------------------------
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    """Run a command."""
+    with pytest.raises(SystemExit) as ended:
+        command(list(arguments))
+    return int(ended.value.code or 0), capsys.readouterr().out
+
+
+def test_the_command_predicts_from_a_trace(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    trace = str(tmp_path / "run.jsonl")
+    run(capsys, "run", "specs/tutorial/lost_increment.py", "--trace", trace, "--picker", "first")
+    code, out = run(capsys, "predict", trace, "--json", "--all", "--candidates", "20")
+    found = json.loads(out)
+    assert (found["schema"], found["blocked"]) == ("simkernel.predict/1", 0)
+    assert code == (1 if found["bad"] else 0)
+    assert found["runs"] > 0
+    for one in found["predicted"][:3]:
+        assert run(capsys, "replay", one["blob"])[0] == 0
+
+
+def test_a_file_that_is_no_trace_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out = run(capsys, "predict", "nowhere.jsonl", "--json")
+    assert (code, json.loads(out)["schema"]) == (2, "simkernel.error/1")
