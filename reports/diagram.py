@@ -84,6 +84,7 @@ def dot(diagram: Diagram) -> graphviz.Digraph:
     made.attr(
         rankdir="LR" if diagram.across else "TB", fontname="Helvetica",
         label=_escaped(diagram.title), labelloc="t", nodesep="0.4", ranksep="0.5",
+        pad="0.4,0.1",  # a font of the reader's may be wider than the one that was measured
     )  # fmt: skip
     made.attr("node", fontname="Helvetica", fontsize="11", style="filled", fillcolor="#ffffff")
     made.attr("edge", fontname="Helvetica", fontsize="9")
@@ -120,7 +121,7 @@ def _node(graph: graphviz.Digraph, box: Box) -> None:
 
 def _apart(label: str) -> str:
     """Keep a label off its line: Graphviz puts it right beside."""
-    return "\n".join(f"  {line}  " for line in label.split("\n")) if label else ""
+    return "\n".join(f"    {line}    " for line in label.split("\n")) if label else ""
 
 
 def _width(count: int, most: int) -> str:

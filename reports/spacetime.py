@@ -74,8 +74,9 @@ def _row(shown: Scene, row: int, y: int, width: int, left: int) -> str:
         else ""
     )
     who = shown.cast.label(shown.reel.events[row].get("p", ""))
-    text = escape(cut(f"{who} {shown.text(row)}", 66))
-    weight = ' font-weight="bold"' if row == shown.finding else ""
+    bold = row == shown.finding  # and wider
+    text = escape(cut(f"{who} {shown.text(row)}", 54 if bold else 66))
+    weight = ' font-weight="bold"' if bold else ""
     return f'{back}<text x="{left + 8}" y="{y + 4}"{weight}>{text}</text>'
 
 
