@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from checkers.machines.compiled import Compiled
-from checkers.machines.declaration import Declaration
-from checkers.machines.expressions import Boolean, Choice, Type
-from checkers.machines.semantics import initial_states
 from checkers.world import World
 from simkernel.errors import UsageError
 from simkernel.terms import show
+
+if TYPE_CHECKING:  # every run looks for refinements among its properties, and few have any
+    from checkers.machines.compiled import Compiled
+    from checkers.machines.declaration import Declaration
+    from checkers.machines.expressions import Type
 
 Possible = frozenset[Any]
 """The situations that the machine may be in, given what has been seen of it."""
@@ -29,6 +30,8 @@ class Refinement:
     @cached_property
     def code(self) -> Compiled:
         """The machine as code."""
+        from checkers.machines.compiled import Compiled
+
         return Compiled(self.declaration.ready())
 
     def seen(self, world: World) -> tuple[tuple[str, Any], ...] | None:
@@ -55,6 +58,8 @@ class Refinement:
 
     def begins(self, seen: tuple[tuple[str, Any], ...]) -> Possible:
         """Give the situations to start in that look so, or come to by steps that nobody sees."""
+        from checkers.machines.semantics import initial_states
+
         encode = self.code.layout.encode
         starts = frozenset(encode(state) for state in initial_states(self.declaration))
         return frozenset(form for form in starts if self._shows(form, seen))
@@ -103,6 +108,8 @@ def refines(
 
 
 def _has(type_: Type, value: Any) -> bool:
+    from checkers.machines.expressions import Boolean, Choice
+
     if isinstance(type_, Choice):
         return value in type_.values
     if isinstance(type_, Boolean):

@@ -10,7 +10,6 @@ import click
 from checkers.finding import Finding, listed
 from checkers.judged import judgement
 from checkers.judges import Judges
-from reports.run_page import run_page
 from simkernel.cli import exit_codes
 from simkernel.cli.options import (
     json_option,
@@ -21,7 +20,6 @@ from simkernel.cli.options import (
     report_option,
     seed_option,
 )
-from simkernel.cli.reel import beside, case_of, write
 from simkernel.cli.terminal import color, emit
 from simkernel.kernel.guards import guards
 from simkernel.kernel.watchdog import watchdog
@@ -31,7 +29,6 @@ from simkernel.settings import EFFECTS_MAX, Settings
 from simkernel.spec import Result, Spec, result_of, run
 from simkernel.terms import show
 from simkernel.trace.blob import Blob, parameters_text
-from simkernel.trace.reader import read
 from simkernel.trace.writer import Recorder, TraceFile
 
 
@@ -86,6 +83,8 @@ def command(
     )  # fmt: skip
     source = source_hash(spec.partition(":")[0])
     if report_path is not None and trace_path is None:
+        from simkernel.cli.reel import beside
+
         trace_path = str(beside(report_path))
     result, found, digest = _run(loaded, given, settings, trace_path, spec, source)
     blob = Blob(spec, parameters_text(given), settings, source, digest).to_text()
@@ -94,7 +93,7 @@ def command(
     else:
         _print(loaded, result, found, trace_path)
     if report_path is not None and trace_path is not None:
-        write(Path(report_path), run_page(case_of(read(trace_path))))
+        _report(report_path, trace_path)
         if not as_json:
             click.echo(f"report {report_path}")
     if result.ended == INTERRUPTED:
@@ -103,6 +102,15 @@ def command(
 
 
 INTERRUPTED = "interrupted"
+
+
+def _report(path: str, trace: str) -> None:
+    """Write the page of a run; who asks for none does not load what makes it."""
+    from reports.run_page import run_page
+    from simkernel.cli.reel import case_of, write
+    from simkernel.trace.reader import read
+
+    write(Path(path), run_page(case_of(read(trace))))
 
 
 def _run(
