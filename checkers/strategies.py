@@ -207,6 +207,7 @@ class Auto(Base):
             if asked or plan.faults or timed
             else ByClasses(plan, by_message=True, share=0.5)
         )
+        self.time = self._first.time
         self._now: Search = self._first
         self._notes: list[str] = []
 

@@ -363,6 +363,9 @@ def test_with_bounds_only_deadlines_that_can_be_missed_are(tmp_path):
     assert checked("--time", "bounded", "--param", "ms=79")[0] == 0
     code, verdict = checked("--time", "bounded", "--param", "ms=80")
     assert code == 1
+    # What auto picked knew the same bounds, and the verdict says so: it does not hold at any time.
+    code, verdict_of_auto = checked("--time", "bounded", "--strategy", "auto")
+    assert (code, verdict_of_auto["searched"]["time"]) == (0, "bounded (steps of 0 to 10 ms)")
     again = simkernel("replay", verdict["blob"], cwd=tmp_path)
     assert (again.returncode, again.stderr) == (0, "")
     assert "every event as recorded" in again.stdout
