@@ -73,6 +73,7 @@ def check(
     seed: int = 0,
     faults: int = 0,
     time: str = ANY_TIME,
+    rare: bool = False,
     elapsed: Callable[[], float] = lambda: 0.0,
     progress: Callable[[int, int, bool], None] = lambda runs, transitions, found: None,
 ) -> Verdict:
@@ -84,7 +85,8 @@ def check(
     known_kinds(spec.expect)
     budget = budget or Budget()
     search = begin(
-        strategy, Plan(spec, parameters, network, budget.runs, budget.effects, seed, faults, time)
+        strategy,
+        Plan(spec, parameters, network, budget.runs, budget.effects, seed, faults, time, rare),
     )
     state = _Progress()
 
@@ -177,6 +179,7 @@ def _verdict(spec: Spec, search: Search, network: str, state: _Progress) -> Verd
         seconds=state.seconds,
         why_stopped=state.cut,
         faults=search.plan.faults,
+        rare=search.plan.rare,
         hits=state.hits,
         behaviours=len(search.seen.counts) if search.seen is not None else None,
         unseen=search.seen.unseen if search.seen is not None else None,

@@ -26,6 +26,7 @@ class Searched:
     hits: int = 0  # runs that showed something wrong
     behaviours: int | None = None  # of a random search, how many different ones it saw
     unseen: float | None = None  # and the probability that the next run shows a new one
+    rare: bool = False  # with what the real VM does only seldom
 
     @property
     def estimate(self) -> str:
@@ -71,6 +72,8 @@ class Verdict:
         """Say what the verdict stands for."""
         s = self.searched
         where = f"on {s.network}, time {s.time}"
+        if s.rare:
+            where += ", what is rare included"
         if s.faults:
             where += f", with up to {s.faults} fault{'s' if s.faults > 1 else ''}"
         if self.word == "Held":

@@ -79,6 +79,7 @@ class Spec:
             settle=self.settle,
             horizon_us=FOREVER if horizon_ms is None else horizon_ms * 1000,
             tape=tape,
+            rare=settings.rare,
         )
         if settings.faults:
             m.faults = Faults(settings.faults, self.faults, self._may_crash)

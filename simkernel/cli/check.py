@@ -89,6 +89,11 @@ COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
     help="Most faults of one run: crashes, and on cluster lost, doubled and delayed messages.",
 )
 @click.option(
+    "--rare",
+    is_flag=True,
+    help="With what the real VM does a few times in 100,000: ends in stages, very late monitors.",
+)
+@click.option(
     "--expect",
     "expected",
     multiple=True,
@@ -172,6 +177,7 @@ def _check(spec: Spec, parameters: dict[str, Any], options: dict[str, Any]) -> V
                 seed=options["seed"],
                 faults=options["faults"],
                 time=options["time_model"] or ANY_TIME,
+                rare=options["rare"],
                 elapsed=lambda: time.monotonic() - start,
                 progress=show,
             )
@@ -259,7 +265,7 @@ def _object(path: str, verdict: Verdict, shown: Evidence | None) -> dict[str, An
             "runs": searched.runs, "transitions": searched.transitions,
             "situations": searched.situations, "seconds": round(searched.seconds, 3),
             "why_stopped": searched.why_stopped, "faults": searched.faults, "hits": searched.hits,
-            "behaviours": searched.behaviours, "unseen": searched.unseen,
+            "behaviours": searched.behaviours, "unseen": searched.unseen, "rare": searched.rare,
         },
         "notes": list(verdict.notes),
     }  # fmt: skip
