@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from checkers.coverage import Coverage
-from checkers.finding import known_kinds
+from checkers.finding import Finding, known_kinds
 from checkers.judged import Judged
 from checkers.monitor import Sometimes
 from checkers.search import ANY_TIME, Plan, Search
 from checkers.shrink import smallest
 from checkers.strategies import strategy as begin
-from checkers.verdict import Counterexample, Searched, Verdict
+from checkers.verdict import Again, Counterexample, Searched, Verdict
 from simkernel.errors import StepTooLong
 from simkernel.kernel import driver
 from simkernel.leftovers import globals_kept
@@ -43,6 +43,13 @@ class _Progress:
     coverage: Coverage = field(default_factory=Coverage)
     hung: bool = False
     seconds: float = 0.0
+    known: tuple[Again, ...] = ()
+
+    def remember(self, one: Again) -> None:
+        """Take in what has become of a failure that was known before the search."""
+        self.known = (*self.known, one)
+        if one.counterexample is not None:
+            self._offer(one.counterexample)
 
     def judge(self, run: Judged, ended: str, settings: Callable[[], Settings]) -> None:
         """Note what a run that has ended shows; keep the shortest run with findings."""
@@ -54,8 +61,28 @@ class _Progress:
             self.budget_hits += 1
         found = run.findings(ended)
         self.hits += bool(found)
-        if found and (self.best is None or m.count < self.best.transitions):
+        if found and self._better(found, m.count):
             self.best = Counterexample(tuple(found), settings(), m.count, ended)
+
+    def _offer(self, example: Counterexample) -> None:
+        if self._better(example.findings, example.transitions):
+            self.best = example
+
+    def _better(self, found: Sequence[Finding], transitions: int) -> bool:
+        """Tell whether a run is the one to show: a new failure before known ones, then a shorter
+        run."""
+        if self.best is None:
+            return True
+        new, old = self._is_known(found), self._is_known(self.best.findings)
+        return (new, transitions) < (old, self.best.transitions)
+
+    def _is_known(self, found: Sequence[Finding]) -> bool:
+        return any(one.kept.failure == found[0].identity for one in self.known)
+
+    @property
+    def is_shrunk(self) -> bool:
+        """Tell whether the best is a run of the corpus: they are kept as small as they get."""
+        return any(one.counterexample is self.best for one in self.known)
 
     def note(self, run: Judged) -> None:
         """Note what a run has reached so far."""
@@ -73,11 +100,13 @@ def check(
     seed: int = 0,
     faults: int = 0,
     time: str = ANY_TIME,
+    known: Iterable[Callable[[], Again]] = (),
     elapsed: Callable[[], float] = lambda: 0.0,
     progress: Callable[[int, int, bool], None] = lambda runs, transitions, found: None,
 ) -> Verdict:
     """Search the runs of `spec` and conclude.
 
+    `known` are failures to look for first (`checkers.corpus`).
     `elapsed` gives the seconds spent so far: real time is the caller's, not ours. It may raise
     KeyboardInterrupt at any time; what was found until then is kept in the verdict.
     """
@@ -99,6 +128,8 @@ def check(
 
     try:
         with globals_kept(spec.main):
+            for again in known:
+                state.remember(again())
             run = None
             for run, ended in search.ends(limit):
                 state.judge(run, ended, search.settings)
@@ -110,7 +141,7 @@ def check(
         state.cut = f"{hung.where}: a step ran on without ever waiting"
         state.hung = True
     state.cut = state.cut or search.cut
-    if state.best is not None:
+    if state.best is not None and not state.is_shrunk:
         state.best = _shrunk(spec, parameters, state.best, elapsed, budget)
     return _verdict(spec, search, network, state)
 
@@ -181,4 +212,4 @@ def _verdict(spec: Spec, search: Search, network: str, state: _Progress) -> Verd
         behaviours=len(search.seen.counts) if search.seen is not None else None,
         unseen=search.seen.unseen if search.seen is not None else None,
     )
-    return Verdict(spec.name, word, searched, complete, state.best, tuple(notes))
+    return Verdict(spec.name, word, searched, complete, state.best, tuple(notes), state.known)

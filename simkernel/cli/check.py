@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,12 @@ from typing import Any
 import click
 
 from checkers.check import Budget, check
+from checkers.corpus import Corpus, Question
 from checkers.evidence import Evidence, gather
 from checkers.finding import known_kinds, listed
 from checkers.search import ANY_TIME, BOUNDED
 from checkers.strategies import RANDOM, STRATEGIES
-from checkers.verdict import Verdict
+from checkers.verdict import Again, Verdict
 from reports.violation import raced, violation
 from simkernel.cli import exit_codes
 from simkernel.cli.options import (
@@ -37,6 +40,7 @@ from simkernel.spec import Spec
 from simkernel.trace.blob import parameters_text
 
 TRACES = Path(".simkernel")
+CORPUS = TRACES / "corpus"
 COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
 
 
@@ -102,6 +106,21 @@ COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
     metavar="KIND",
     help="Report findings of this kind, though the spec expects them; may be given again.",
 )
+@click.option(
+    "--corpus",
+    "corpus_path",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=CORPUS,
+    show_default=True,
+    help="Where violations are kept, and run again before the next search.",
+)
+@click.option(
+    "--no-corpus",
+    is_flag=True,
+    envvar="SIMKERNEL_NO_CORPUS",
+    show_envvar=True,
+    help="Keep no violations, and run none again.",
+)
 @click.option("--require-complete", is_flag=True, help="Exit 5 unless every verdict is complete.")
 @report_option
 @quiet_option
@@ -137,7 +156,7 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
         )
     report = _Report(options["as_json"], options["report_path"])
     for (path, spec), parameters in zip(specs, given, strict=True):
-        verdict = _check(spec, parameters, options)
+        verdict = _with_corpus(path, spec, parameters, options)
         report.add(path, spec, verdict, parameters)
         if verdict.searched.why_stopped == "interrupted":
             report.interrupted = True
@@ -151,7 +170,38 @@ def _expecting(spec: Spec, options: dict[str, Any]) -> Spec:
     return replace(spec, expect=tuple(kind for kind in kinds if kind not in options["judged"]))
 
 
-def _check(spec: Spec, parameters: dict[str, Any], options: dict[str, Any]) -> Verdict:
+def _with_corpus(
+    path: str, spec: Spec, parameters: dict[str, Any], options: dict[str, Any]
+) -> Verdict:
+    """Check a spec, what is known of it first, and keep what is found."""
+    if options["no_corpus"]:
+        return _check(spec, parameters, options)
+    asked = options["time_model"] or ANY_TIME
+    question = Question(
+        _address(path), spec.name, parameters, options["network"],
+        BOUNDED if options["strategy"] in RANDOM else asked, options["faults"],
+    )  # fmt: skip
+    corpus = Corpus(options["corpus_path"], question)
+    source = source_hash(path.partition(":")[0])
+    verdict = _check(spec, parameters, options, corpus.runs(spec, source))
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    corpus.keep(verdict, since=today, source=source)
+    return replace(verdict, notes=(*verdict.notes, *corpus.problems))
+
+
+def _address(path: str) -> str:
+    """Name a spec in one way, from wherever below the current folder it is named."""
+    full = os.path.abspath(path)
+    here = os.path.relpath(full)
+    return (full if here.startswith("..") else here).replace(os.sep, "/")
+
+
+def _check(
+    spec: Spec,
+    parameters: dict[str, Any],
+    options: dict[str, Any],
+    known: Sequence[Callable[[], Again]] = (),
+) -> Verdict:
     start = time.monotonic()
     progress = Progress(options["quiet"] or options["as_json"])
 
@@ -172,6 +222,7 @@ def _check(spec: Spec, parameters: dict[str, Any], options: dict[str, Any]) -> V
                 seed=options["seed"],
                 faults=options["faults"],
                 time=options["time_model"] or ANY_TIME,
+                known=known,
                 elapsed=lambda: time.monotonic() - start,
                 progress=show,
             )
@@ -238,7 +289,7 @@ def _evidence(path: str, spec: Spec, verdict: Verdict) -> Evidence:
 def _lines(path: str, verdict: Verdict, shown: Evidence | None) -> Iterator[str]:
     word = color(verdict.word, fg=COLORS[verdict.word], bold=True)
     yield f"{word:<12} {path}  {verdict.sentence}"
-    for note in verdict.notes:
+    for note in (*(one.sentence for one in verdict.known), *verdict.notes):
         yield f"    {note}"
     if verdict.counterexample is not None and shown is not None:
         yield from violation(verdict.counterexample, shown)
@@ -262,9 +313,18 @@ def _object(path: str, verdict: Verdict, shown: Evidence | None) -> dict[str, An
             "behaviours": searched.behaviours, "unseen": searched.unseen,
         },
         "notes": list(verdict.notes),
+        "corpus": [
+            {
+                "failure": list(one.kept.failure), "text": one.kept.text, "since": one.kept.since,
+                "status": one.status, "why": one.why, "file": one.kept.path,
+            }
+            for one in verdict.known
+        ],
     }  # fmt: skip
     if verdict.counterexample is not None and shown is not None:
         found["findings"] = listed(verdict.counterexample.findings)
+        found["known"] = bool(verdict.since)
+        found["since"] = verdict.since or None
         found["transitions"] = verdict.counterexample.transitions
         found["deviations"] = verdict.counterexample.deviations
         found["parameters"] = parameters_text(verdict.counterexample.parameters)
