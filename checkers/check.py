@@ -8,6 +8,7 @@ from typing import Any
 
 from checkers.coverage import Coverage
 from checkers.finding import Finding, known_kinds
+from checkers.fleet import Fleet
 from checkers.judged import Judged
 from checkers.monitor import Sometimes
 from checkers.search import ANY_TIME, Plan, Search
@@ -44,6 +45,18 @@ class _Progress:
     hung: bool = False
     seconds: float = 0.0
     known: tuple[Again, ...] = ()
+    notes: list[str] = field(default_factory=list)
+
+    def absorb(self, other: _Progress) -> None:
+        """Take in what was found in runs after those so far."""
+        self.runs += other.runs
+        self.budget_hits += other.budget_hits
+        self.hits += other.hits
+        self.clock_reads |= other.clock_reads
+        self.reached |= other.reached
+        self.coverage.add(other.coverage)
+        if other.best is not None:
+            self._offer(other.best)
 
     def remember(self, one: Again) -> None:
         """Take in what has become of a failure that was known before the search."""
@@ -101,31 +114,51 @@ def check(
     faults: int = 0,
     time: str = ANY_TIME,
     known: Iterable[Callable[[], Again]] = (),
+    workers: int = 1,
     elapsed: Callable[[], float] = lambda: 0.0,
     progress: Callable[[int, int, bool], None] = lambda runs, transitions, found: None,
 ) -> Verdict:
     """Search the runs of `spec` and conclude.
 
-    `known` are failures to look for first (`checkers.corpus`).
+    `known` are failures to look for first (`checkers.corpus`). `workers` processes make the runs of
+    a random search; the verdict is the same for any number of them.
     `elapsed` gives the seconds spent so far: real time is the caller's, not ours. It may raise
     KeyboardInterrupt at any time; what was found until then is kept in the verdict.
     """
     known_kinds(spec.expect)
     budget = budget or Budget()
-    search = begin(
-        strategy, Plan(spec, parameters, network, budget.runs, budget.effects, seed, faults, time)
-    )
     state = _Progress()
+    plan = Plan(spec, parameters, network, budget.runs, budget.effects, seed, faults, time)
+    fleet = _fleet(workers, spec, budget, elapsed, state)
+    search = begin(strategy, replace(plan, fleet=fleet))
 
     def limit(share: float) -> str:
         state.seconds = elapsed()
-        progress(state.runs, search.transitions, state.best is not None)
+        if fleet is None or not fleet.child:
+            progress(state.runs, search.transitions, state.best is not None)
         if state.seconds > share * budget.seconds:
             return f"the budget of {share * budget.seconds:g} s is spent"
         if search.situations is not None and search.situations > budget.situations:
             return f"the budget of {budget.situations} situations is spent"
         return ""
 
+    _searched(spec, search, state, known, limit)
+    if fleet is not None:
+        state.hung = state.hung or bool(fleet.lost)
+        state.notes += fleet.notes
+    if state.best is not None and not state.is_shrunk:
+        state.best = _shrunk(spec, parameters, state.best, elapsed, budget)
+    return _verdict(spec, search, network, state)
+
+
+def _searched(
+    spec: Spec,
+    search: Search,
+    state: _Progress,
+    known: Iterable[Callable[[], Again]],
+    limit: Callable[[float], str],
+) -> None:
+    """Search until the end, or until something ends it."""
     try:
         with globals_kept(spec.main):
             for again in known:
@@ -140,10 +173,23 @@ def check(
     except StepTooLong as hung:
         state.cut = f"{hung.where}: a step ran on without ever waiting"
         state.hung = True
+    except MemoryError:
+        state.cut = "the memory that it may use is full (--memory)"
+        state.hung = True
     state.cut = state.cut or search.cut
-    if state.best is not None and not state.is_shrunk:
-        state.best = _shrunk(spec, parameters, state.best, elapsed, budget)
-    return _verdict(spec, search, network, state)
+
+
+def _fleet(
+    workers: int, spec: Spec, budget: Budget, elapsed: Callable[[], float], state: _Progress
+) -> Fleet | None:
+    if workers == 1:
+        return None
+    return Fleet(
+        workers, spec, budget.seconds, elapsed,
+        fresh=lambda: _Progress(known=state.known),
+        absorb=state.absorb,
+        found=lambda: state.hits > 0,
+    )  # fmt: skip
 
 
 def _shrunk(
@@ -165,7 +211,7 @@ def _shrunk(
 
 def _verdict(spec: Spec, search: Search, network: str, state: _Progress) -> Verdict:
     complete = search.exhaustive and not state.cut and not state.budget_hits
-    notes = search.notes()
+    notes = [*search.notes(), *state.notes]
     if state.budget_hits:
         notes.append(f"{state.budget_hits} runs hit the effect budget")
     if state.clock_reads and complete:
@@ -211,5 +257,6 @@ def _verdict(spec: Spec, search: Search, network: str, state: _Progress) -> Verd
         hits=state.hits,
         behaviours=len(search.seen.counts) if search.seen is not None else None,
         unseen=search.seen.unseen if search.seen is not None else None,
+        workers=search.plan.fleet.count if search.plan.fleet and search.seen is not None else 1,
     )
     return Verdict(spec.name, word, searched, complete, state.best, tuple(notes), state.known)

@@ -34,6 +34,7 @@ class Plan:
     seed: int = 0
     faults: int = 0
     time: str = ANY_TIME
+    fleet: Any = None  # `checkers.fleet.Fleet`, where several processes search
 
     def judged(self, settings: Settings, **options: Any) -> Judged:
         """Make a run."""

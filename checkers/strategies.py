@@ -291,6 +291,7 @@ class Deepening(Base):
                 self._found = self._found or bool(run.findings(ended))
                 yield run, ended
             self._count()
+            self._found = self._found or (plan.fleet is not None and plan.fleet.found())
             self._before = (self.runs, self.transitions, self.situations or 0)
             self.cut, self.exhaustive = self._now.cut, self._now.exhaustive
             if self._found or (self.cut and self.exhaustive):

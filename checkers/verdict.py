@@ -26,6 +26,7 @@ class Searched:
     hits: int = 0  # runs that showed something wrong
     behaviours: int | None = None  # of a random search, how many different ones it saw
     unseen: float | None = None  # and the probability that the next run shows a new one
+    workers: int = 1  # how many processes made the runs
 
     @property
     def estimate(self) -> str:

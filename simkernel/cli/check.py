@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from checkers.evidence import Evidence, gather
 from checkers.finding import known_kinds, listed
 from checkers.search import ANY_TIME, BOUNDED
 from checkers.strategies import RANDOM, STRATEGIES
-from checkers.verdict import Again, Verdict
+from checkers.verdict import Again, Searched, Verdict
+from checkers.workers import Lost, Told, Workers
 from reports.violation import raced, violation
 from simkernel.cli import exit_codes
+from simkernel.cli.memory import memory_kept
 from simkernel.cli.options import (
     json_option,
     network_option,
@@ -39,6 +42,7 @@ from simkernel.loading import find, load, source_hash
 from simkernel.spec import Spec
 from simkernel.trace.blob import parameters_text
 
+PATIENCE_S = 60.0  # after the time for search and shrinking, until a worker is ended
 TRACES = Path(".simkernel")
 CORPUS = TRACES / "corpus"
 COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
@@ -121,6 +125,21 @@ COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
     show_envvar=True,
     help="Keep no violations, and run none again.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes that search: each another spec, or of one spec some of the random runs.",
+)
+@click.option(
+    "--memory",
+    type=click.IntRange(min=64),
+    default=None,
+    metavar="MB",
+    help="Most memory for the runs of a worker; three quarters of the machine's for all, if left "
+    "out. A spec that needs more is reported.",
+)
 @click.option("--require-complete", is_flag=True, help="Exit 5 unless every verdict is complete.")
 @report_option
 @quiet_option
@@ -155,12 +174,13 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
             hint="`simkernel report PATHS -o FOLDER/` makes an index, with a page each.",
         )
     report = _Report(options["as_json"], options["report_path"])
-    for (path, spec), parameters in zip(specs, given, strict=True):
-        verdict = _with_corpus(path, spec, parameters, options)
-        report.add(path, spec, verdict, parameters)
-        if verdict.searched.why_stopped == "interrupted":
-            report.interrupted = True
-            break
+    jobs = [(path, spec, parameters) for (path, spec), parameters in zip(specs, given, strict=True)]
+    with memory_kept(options["memory"], options["workers"]):
+        for job, verdict in _verdicts(jobs, options):
+            path, spec, parameters = job
+            report.add(path, spec, verdict, parameters)
+            if verdict.searched.why_stopped == "interrupted":
+                report.interrupted = True
     return report.finish(options["require_complete"])
 
 
@@ -168,6 +188,57 @@ def _expecting(spec: Spec, options: dict[str, Any]) -> Spec:
     """Switch judges off and on."""
     kinds = dict.fromkeys((*spec.expect, *options["expected"]))
     return replace(spec, expect=tuple(kind for kind in kinds if kind not in options["judged"]))
+
+
+Job = tuple[str, Spec, dict[str, Any]]
+
+
+def _verdicts(jobs: list[Job], options: dict[str, Any]) -> Iterator[tuple[Job, Verdict]]:
+    """Check specs one after the other, or each in a worker; an interrupted one is the last."""
+    if options["workers"] > 1 and len(jobs) > 1:
+        yield from _by_workers(jobs, options)
+        return
+    for job in jobs:
+        verdict = _with_corpus(*job, options)
+        yield job, verdict
+        if verdict.searched.why_stopped == "interrupted":
+            return
+
+
+def _by_workers(jobs: list[Job], options: dict[str, Any]) -> Iterator[tuple[Job, Verdict]]:
+    start = time.monotonic()
+    workers: Workers[tuple[int, Verdict]] = Workers(
+        options["workers"], elapsed=lambda: time.monotonic() - start
+    )
+
+    def checked(at: int) -> tuple[int, Verdict]:
+        verdict = _with_corpus(*jobs[at], {**options, "workers": 1, "quiet": True})
+        searched = replace(verdict.searched, workers=options["workers"])
+        return at, replace(verdict, searched=searched)
+
+    patience = 2 * options["seconds"] + PATIENCE_S
+    tasks = (partial(checked, at) for at in range(len(jobs)))
+    said = 0
+    try:
+        for result in workers.each(tasks, deadline=lambda: time.monotonic() - start + patience):
+            if isinstance(result, Lost):
+                at, verdict = result.at, _lost(jobs[result.at], options, result.why)
+            else:
+                at, verdict = result
+            notes, said = workers.notes[said:], len(workers.notes)
+            yield jobs[at], replace(verdict, notes=(*verdict.notes, *notes))
+    except KeyboardInterrupt:
+        job = jobs[-1]
+        yield job, _lost(job, options, "interrupted")
+
+
+def _lost(job: Job, options: dict[str, Any], why: str) -> Verdict:
+    """Conclude nothing of a spec whose worker gave no answer."""
+    searched = Searched(
+        options["strategy"], options["network"], options["time_model"] or ANY_TIME, 0, 0, None, 0.0,
+        why, options["faults"], workers=options["workers"],
+    )  # fmt: skip
+    return Verdict(job[1].name, "Inconclusive", searched, complete=False)
 
 
 def _with_corpus(
@@ -210,6 +281,11 @@ def _check(
         bad = ", a bad one found" if found else ""
         progress.show(f"{spec.name}: {runs} runs, {transitions} transitions, {spent:.1f} s{bad}")
 
+    def elapsed() -> float:
+        if Told.stop:
+            raise KeyboardInterrupt
+        return time.monotonic() - start
+
     budget = Budget(options["runs"], options["seconds"], options["effects"])
     try:
         with guards(), watchdog():
@@ -223,7 +299,8 @@ def _check(
                 faults=options["faults"],
                 time=options["time_model"] or ANY_TIME,
                 known=known,
-                elapsed=lambda: time.monotonic() - start,
+                workers=options["workers"],
+                elapsed=elapsed,
                 progress=show,
             )
     finally:
@@ -311,6 +388,7 @@ def _object(path: str, verdict: Verdict, shown: Evidence | None) -> dict[str, An
             "situations": searched.situations, "seconds": round(searched.seconds, 3),
             "why_stopped": searched.why_stopped, "faults": searched.faults, "hits": searched.hits,
             "behaviours": searched.behaviours, "unseen": searched.unseen,
+            "workers": searched.workers,
         },
         "notes": list(verdict.notes),
         "corpus": [
