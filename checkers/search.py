@@ -35,6 +35,7 @@ class Plan:
     faults: int = 0
     time: str = ANY_TIME
     rare: bool = False
+    fleet: Any = None  # `checkers.fleet.Fleet`, where several processes search
 
     def judged(self, settings: Settings, **options: Any) -> Judged:
         """Make a run."""

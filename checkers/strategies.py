@@ -23,7 +23,7 @@ from checkers.linearizable import sequential_order
 from checkers.monitor import Consistent
 from checkers.recorder import Watched
 from checkers.reduction import Reduction
-from checkers.search import ANY_TIME, RUN_MAX, Base, Limit, Plan, Search
+from checkers.search import ANY_TIME, BOUNDED, RUN_MAX, Base, Limit, Plan, Search
 from simkernel.errors import UnknownStrategy, UsageError
 from simkernel.kernel import driver
 from simkernel.kernel.machine import Machine, Transition
@@ -299,6 +299,7 @@ class Deepening(Base):
                 self._found = self._found or bool(run.findings(ended))
                 yield run, ended
             self._count()
+            self._found = self._found or (plan.fleet is not None and plan.fleet.found())
             self._before = (self.runs, self.transitions, self.situations or 0)
             self.cut, self.exhaustive = self._now.cut, self._now.exhaustive
             if self._found or (self.cut and self.exhaustive):
@@ -339,6 +340,17 @@ STRATEGIES: dict[str, Callable[[Plan], Search]] = {
 
 RANDOM = ("portfolio", "walk", "pct", "pos", "surw")
 """The strategies that draw at random, times included."""
+
+
+def known_time(time: str) -> str:
+    """Give a time model of searches; any other is a UsageError."""
+    if time not in (ANY_TIME, BOUNDED):
+        raise UsageError(
+            f"{time!r} is no time model of a search",
+            where="time=",
+            hint=f"It is {ANY_TIME!r} or {BOUNDED!r}.",
+        )
+    return time
 
 
 def strategy(name: str, plan: Plan) -> Search:

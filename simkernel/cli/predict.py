@@ -10,13 +10,14 @@ import click
 from checkers.judged import judged_run
 from checkers.prediction import Predicted, Predictor
 from simkernel.cli import exit_codes
-from simkernel.cli.options import json_option, parameters_back, quiet_option
+from simkernel.cli.options import json_option, quiet_option
 from simkernel.cli.terminal import Progress, emit
 from simkernel.errors import UsageError
 from simkernel.kernel.guards import guards
 from simkernel.kernel.machine import Transition
 from simkernel.kernel.watchdog import watchdog
 from simkernel.loading import load, source_hash
+from simkernel.spec import parameters_back
 from simkernel.trace.blob import Blob
 from simkernel.trace.line import transition_of
 from simkernel.trace.reader import Trace, read

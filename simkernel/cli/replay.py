@@ -10,14 +10,14 @@ import click
 from reports.listing import listing
 from reports.moment import moment
 from simkernel.cli import exit_codes
-from simkernel.cli.options import json_option, parameters_back
+from simkernel.cli.options import json_option
 from simkernel.cli.terminal import emit
 from simkernel.errors import ReplayDiverged, SpecError, UsageError
 from simkernel.kernel.guards import guards
 from simkernel.kernel.view import view
 from simkernel.kernel.watchdog import watchdog
 from simkernel.loading import load, source_hash
-from simkernel.spec import Spec, run
+from simkernel.spec import Spec, parameters_back, run
 from simkernel.trace.blob import is_blob, parse
 from simkernel.trace.reader import Trace, read
 from simkernel.trace.replay import Replay
