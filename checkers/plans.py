@@ -13,6 +13,7 @@ from typing import Any
 
 from checkers.dependency import READ, clash
 from checkers.events import Actor, Event, Identities, Message
+from checkers.forced import Forced, must_of
 from checkers.recorder import Recorder
 from simkernel.kernel.patterns import takes
 from simkernel.kernel.process import AT_REST
@@ -37,6 +38,7 @@ class Explored:
         self.left = self._left(recorder)
         self._after: dict[int, int] = {}
         self._places: dict[int, int] | None = None
+        self._forced: Forced | None = None
         self._of: dict[Actor, list[int]] = {}
         for place, event in enumerate(self.events):
             self._of.setdefault(event.actor, []).append(place)
@@ -52,6 +54,13 @@ class Explored:
             if p.timer is not None and p.timer.kind == "expire":
                 left.append(("wait", pid) if recorder.clocked else ("body", pid))
         return left
+
+    @property
+    def forced(self) -> Forced:
+        """The orders of arrivals that the receives of the run force."""
+        if self._forced is None:
+            self._forced = Forced(self)
+        return self._forced
 
     def after(self, place: int) -> int:
         """Give an event with all that happened because of it, or after it."""
@@ -263,12 +272,16 @@ def arrangements(plan: Plan) -> Iterator[tuple[list[int], int]]:
     """
     tried: set[int] = set()
     waiting = [plan.keep]
-    must = _must(plan)
+    must = must_of(plan)
     while waiting:
         keep = waiting.pop()
         if keep in tried or must & ~keep:
             continue
         tried.add(keep)
+        quick, in_the_way = plan.run.forced.order(plan, keep)
+        if not in_the_way:
+            yield quick, keep
+            continue
         order = Order(plan, keep)
         if order.sort():
             yield order.sorted, keep
@@ -276,15 +289,6 @@ def arrangements(plan: Plan) -> Iterator[tuple[list[int], int]]:
         waiting += [
             keep & ~plan.run.after(place) for place in order.suspects if not must >> place & 1
         ]
-
-
-def _must(plan: Plan) -> int:
-    run = plan.run
-    at = run.previous(plan.actor, plan.keep)
-    must = 0 if at < 0 else run.events[at].past
-    if type(plan.want) is Message:
-        must |= run.events[plan.want.came].past | run.events[plan.want.readable].past
-    return must
 
 
 class Order:
@@ -299,7 +303,7 @@ class Order:
         self._done: set[int] = set()
         self._path: list[tuple[int, int]] = []
         self._new = plan
-        self._must = _must(plan)
+        self._must = must_of(plan)
         self._force()
 
     def _force(self) -> None:
