@@ -17,13 +17,13 @@ from checkers.events import Message, Taken
 from simkernel.kernel.patterns import takes
 
 if TYPE_CHECKING:
-    from checkers.plans import Explored, Plan
+    from checkers.plans import Change, History
 
 
 class Forced:
     """The forced orders of one run, for all of its plans."""
 
-    def __init__(self, run: Explored):
+    def __init__(self, run: History):
         self.run = run
         # The place of an arrival: [(what comes before it, the receive because of which)]
         self._before: dict[int, list[tuple[int, int]]] = {}
@@ -63,7 +63,7 @@ class Forced:
             todo = found & self._bits & ~done
         return found
 
-    def order(self, plan: Plan, keep: int) -> tuple[list[int], int]:
+    def order(self, plan: Change, keep: int) -> tuple[list[int], int]:
         """Order kept events, -1 for the new one; if that is impossible, give who is in the way."""
         receive = self.run.events[plan.place].receive
         assert receive is not None
@@ -93,7 +93,7 @@ class Forced:
                     yield place
 
 
-def must_of(plan: Plan) -> int:
+def must_of(plan: Change) -> int:
     """Give the events that a plan cannot do without."""
     run = plan.run
     at = run.previous(plan.actor, plan.keep)
@@ -115,7 +115,7 @@ def places(bits: int) -> Iterator[int]:
         bits ^= lowest
 
 
-def arranged(plan: Plan) -> tuple[list[int], int] | None:
+def arranged(plan: Change) -> tuple[list[int], int] | None:
     """Order the events of a plan and its new one, with as many kept as this finds; None if even
     what the plan cannot do without contradicts what its receives took.
 

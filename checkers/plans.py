@@ -20,40 +20,29 @@ from simkernel.kernel.process import AT_REST
 from simkernel.terms import Pid
 
 
-class Explored:
-    """A run that was explored, as far as plans need it."""
+class History:
+    """Events in an order in which they happened, each with its past, and the messages in it."""
 
-    def __init__(self, recorder: Recorder):
-        self.events: list[Event] = recorder.events
-        self.relaxed = recorder.relaxed
-        self.clocked = recorder.clocked
-        self.touched = recorder.touched
-        self.messages = recorder.messages
-        self.consumed = recorder.consumed
-        self.pending = recorder.pending
-        self.handled = recorder.handled
-        self.worded = recorder.worded
-        self.lost = recorder.lost
-        self.all = (1 << len(self.events)) - 1
-        self.left = self._left(recorder)
+    clocked = False
+
+    def __init__(
+        self, events: list[Event], messages: dict[Pid, list[Message]],
+        consumed: dict[Pid, list[tuple[int, Message]]],
+    ):  # fmt: skip
+        self.events = events
+        self.messages = messages
+        self.consumed = consumed
+        self.touched: dict[Any, list[tuple[int, Any]]] = {}
+        self.all = (1 << len(events)) - 1
         self._after: dict[int, int] = {}
-        self._places: dict[int, int] | None = None
         self._forced: Forced | None = None
         self._of: dict[Actor, list[int]] = {}
-        for place, event in enumerate(self.events):
+        for place, event in enumerate(events):
             self._of.setdefault(event.actor, []).append(place)
 
-    @staticmethod
-    def _left(recorder: Recorder) -> list[Actor]:
-        """Give the deadlines that did not pass because main had returned."""
-        m = recorder.m
-        if m.root.status != AT_REST or m.settle:
-            return []
-        left: list[Actor] = [("timer", ref) for ref in m.timers]
-        for pid, p in m.processes.items():
-            if p.timer is not None and p.timer.kind == "expire":
-                left.append(("wait", pid) if recorder.clocked else ("body", pid))
-        return left
+    def relaxed(self, pid: Pid) -> bool:
+        """Tell whether the order in a mailbox is seen by receives alone, and known from them."""
+        return True
 
     @property
     def forced(self) -> Forced:
@@ -73,6 +62,50 @@ class Explored:
             self._after[place] = found
         return found
 
+    def previous(self, actor: Actor, keep: int) -> int:
+        """Give the place of the last event of an actor in a set, or -1."""
+        for place in reversed(self._of.get(actor, ())):
+            if keep >> place & 1:
+                return place
+        return -1
+
+    def unread(self, pid: Pid, before: int) -> list[Message]:
+        """Give the messages for `pid` that none of its events before a place has consumed."""
+        gone = {message.serial for at, message in self.consumed.get(pid, ()) if at < before}
+        return [message for message in self.messages.get(pid, ()) if message.serial not in gone]
+
+
+class Explored(History):
+    """A run that was explored, as far as plans need it."""
+
+    def __init__(self, recorder: Recorder):
+        super().__init__(recorder.events, recorder.messages, recorder.consumed)
+        self.recorder = recorder
+        self.clocked = recorder.clocked
+        self.touched = recorder.touched
+        self.pending = recorder.pending
+        self.handled = recorder.handled
+        self.worded = recorder.worded
+        self.lost = recorder.lost
+        self.left = self._left(recorder)
+        self._places: dict[int, int] | None = None
+
+    def relaxed(self, pid: Pid) -> bool:
+        """Tell the same of a mailbox that the search may have begun to tell apart."""
+        return self.recorder.relaxed(pid)
+
+    @staticmethod
+    def _left(recorder: Recorder) -> list[Actor]:
+        """Give the deadlines that did not pass because main had returned."""
+        m = recorder.m
+        if m.root.status != AT_REST or m.settle:
+            return []
+        left: list[Actor] = [("timer", ref) for ref in m.timers]
+        for pid, p in m.processes.items():
+            if p.timer is not None and p.timer.kind == "expire":
+                left.append(("wait", pid) if recorder.clocked else ("body", pid))
+        return left
+
     def last_of(self, keep: int) -> list[int]:
         """Give the numbers of the events of a set that nothing in it comes after."""
         found = []
@@ -88,30 +121,28 @@ class Explored:
             self._places = {event.number: place for place, event in enumerate(self.events)}
         return self._places.get(number, -1)
 
-    def previous(self, actor: Actor, keep: int) -> int:
-        """Give the place of the last event of an actor in a set, or -1."""
-        for place in reversed(self._of.get(actor, ())):
-            if keep >> place & 1:
-                return place
-        return -1
 
-    def unread(self, pid: Pid, before: int) -> list[Message]:
-        """Give the messages for `pid` that none of its events before a place has consumed."""
-        gone = {message.serial for at, message in self.consumed.get(pid, ()) if at < before}
-        return [message for message in self.messages.get(pid, ()) if message.serial not in gone]
-
-
-class Plan:
+class Change:
     """Events of a run to keep, and who comes next; `want` says which way, if not any."""
 
     __slots__ = ("actor", "keep", "place", "run", "want")
 
-    def __init__(self, run: Explored, keep: int, actor: Actor, want: Any = None, place: int = -1):
+    run: History
+
+    def __init__(self, run: History, keep: int, actor: Actor, want: Any = None, place: int = -1):
         self.run = run
         self.keep = keep
         self.actor = actor
         self.want = want  # None, a Transition, a Message to take, or "timeout"
         self.place = place  # of the receive that takes another message
+
+
+class Plan(Change):
+    """A change of a run that can be made again."""
+
+    __slots__ = ()
+
+    run: Explored
 
     def expected(self, identities: Identities) -> Iterator[int]:
         """Give the events that the plan may end with, of those that are known at all."""
