@@ -90,10 +90,10 @@ def run_page(case: Case, extra: Sequence[Markup] = ()) -> str:
     title = f"{case.word}: {case.spec}"
     parts: list[Any] = [_verdict(case, shown)]
     if shown is not None:
-        parts += [_player(shown), *extra, _table(shown)]
+        parts += [player(shown), *extra, table(shown)]
     main = tag("main", *parts, id="main")
     scripts = ("report.js",) if shown is not None else ()
-    inside = data(_data(shown)) if shown is not None else None
+    inside = data(page_data(shown)) if shown is not None else None
     return page(title, _banner(case), main, inside, scripts=scripts)
 
 
@@ -245,7 +245,8 @@ def _facts(case: Case) -> Markup:
 # --- The run -------------------------------------------------------------------------------------
 
 
-def _player(shown: Scene) -> Markup:
+def player(shown: Scene) -> Markup:
+    """Give what the script moves: controls, diagram, tree and states."""
     missing = shown.reel.why_no_film
     controls = [
         tag("button", "|◀", type="button", id="first", aria_label="First event"),
@@ -296,15 +297,16 @@ def _check(id: str, text: str) -> Markup:
     return tag("label", tag("input", type="checkbox", id=id), f" {text}", for_=id)
 
 
-def _table(shown: Scene) -> Markup:
+def table(shown: Scene) -> Markup:
+    """Give the table of all events, which is all there is without script."""
     rows = [_row(shown, row, event) for row, event in enumerate(shown.reel.events)]
     heads = tag("tr", *(tag("th", name, scope="col") for name in ("step", "time", "who", "what")))
-    table = tag("table", tag("thead", heads), tag("tbody", *rows), id="events")
+    grid = tag("table", tag("thead", heads), tag("tbody", *rows), id="events")
     return tag(
         "section",
         tag("h2", f"All {len(rows)} events"),
         tag("button", "show as a table", type="button", id="show-table", class_="script"),
-        tag("div", table, class_="scrolls", id="all"),
+        tag("div", grid, class_="scrolls", id="all"),
         class_="all", aria_label="All events",
     )  # fmt: skip
 
@@ -348,7 +350,8 @@ class _Numbers(dict[Any, int]):
         return number
 
 
-def _data(shown: Scene) -> dict[str, Any]:
+def page_data(shown: Scene) -> dict[str, Any]:
+    """Give what the script draws from."""
     events = shown.reel.events
     lanes = _Numbers()
     for pid in shown.cast.roles:

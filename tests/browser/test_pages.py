@@ -12,23 +12,13 @@ import pytest
 from reports.exports import FORMATS
 from reports.run_page import run_page
 from simkernel.cli.reel import case_of
-from tests.browser.chromium import FLAGS, NODE, SHOTS
+from tests.browser.chromium import NODE, shot
 from tests.reports.recorded import at_root, filmed, recorded
 from tests.reports.test_report import crashing
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 Open = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield found
-        found.close()
 
 
 @pytest.fixture
@@ -76,11 +66,6 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> str:
     assert len(trace.lines) > 10_000
     with at_root():
         return run_page(case_of(trace))
-
-
-def shot(page: Any, name: str) -> None:
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=str(SHOTS / f"{name}.png"), full_page=True)
 
 
 def test_it_opens_where_it_went_wrong_and_says_so(show: Open, crash: str) -> None:
