@@ -12,7 +12,8 @@ from checkers.finding import KINDS, Finding
 from reports.cast import Cast
 from reports.html import Markup, page, tag
 from reports.options import Option
-from reports.run_page import Scene, page_data, player, table
+from reports.run_page import page_data, player, table
+from reports.scene import Scene
 
 SIGNS = {"failed": "✖", "fulfilled": "✔", "reached": "✔", "holds so far": "✔", "not yet": "…"}
 

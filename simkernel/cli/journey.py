@@ -22,7 +22,7 @@ from reports.case import Case, Reel
 from reports.cast import Cast
 from reports.film import Camera
 from reports.options import Option, options
-from reports.run_page import Scene, scene
+from reports.scene import Scene, scene
 from simkernel.errors import SimkernelError, UsageError
 from simkernel.kernel import driver
 from simkernel.kernel.guards import guards

@@ -160,6 +160,30 @@ def test_without_script_it_is_the_table_of_all_events(show: Open, crash: str) ->
     shot(page, "no-script")
 
 
+def test_on_paper_it_is_the_story_and_the_table_without_controls(show: Open, crash: str) -> None:
+    page = show(crash, color_scheme="dark")
+    page.emulate_media(media="print")
+    assert page.locator("#events tbody tr").first.is_visible()
+    assert page.locator(".chain li").first.is_visible()
+    assert page.locator("#beside svg").is_visible()
+    for hidden in ("#player", "#theme", "#show-table"):
+        assert not page.locator(hidden).is_visible(), hidden
+    back = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert back == "rgb(255, 255, 255)"  # ink, not a dark page
+    paper = page.pdf(format="A4")
+    assert paper.startswith(b"%PDF")
+    assert len(paper) > 20_000
+
+
+def test_the_run_that_passes_stands_beside_and_is_linked(show: Open, crash: str) -> None:
+    page = show(crash)
+    page.get_by_role("link", name="Both, side by side").click()
+    assert page.url.endswith("#beside")
+    assert page.locator("#beside").evaluate("e => e.getBoundingClientRect().top") < 900
+    assert page.locator("#beside svg text", has_text="first difference").count() == 2
+    assert where(page).startswith("step 35 ·")
+
+
 def test_ten_thousand_events_stay_usable(show: Open, busy: str) -> None:
     page = show(busy)
     assert page.locator(".row").count() < 100
