@@ -184,7 +184,7 @@ class _Half:
         own = [row for row in self.y if events[row].get("p", "") == pid]
         ended = any(events[row].get("e") == "end" for row in own)
         end = self.y[own[-1]] if ended else bottom
-        label = escape(_fitting(self.scene.cast.label(pid) or "timer"))
+        label = escape(self.scene.cast.short(pid, LABEL_MAX) or "timer")
         return (
             f'<text x="{x}" y="42" text-anchor="middle" font-weight="bold" font-size="12">'
             f'{label}</text><line x1="{x}" x2="{x}" y1="48" y2="{end}" stroke="#b9c0c8" '
@@ -221,14 +221,6 @@ class _Half:
                     f'fill="#565d66">{milliseconds(before)}</text>'
                 )
         return parts
-
-
-def _fitting(label: str) -> str:
-    """Shorten a name, but for the number that tells it from others."""
-    stem, space, number = label.rpartition(" ")
-    if space and number.isdigit():
-        return f"{cut(stem, LABEL_MAX - len(number) - 1)} {number}"
-    return cut(label, LABEL_MAX)
 
 
 def sentence(failing: Scene, passing: Scene, found: Comparison) -> str:

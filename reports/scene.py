@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from reports.arrows import Arrows, arrows, steps_of
 from reports.because import chain, finding_row
@@ -38,6 +39,21 @@ class Scene:
     race: tuple[int, ...]
     chain: tuple[int, ...]
     sentence: str  # of the race
+
+    @cached_property
+    def lives(self) -> dict[str, tuple[int, int]]:
+        """Give from which row to which each process is there; its last is its end, or the run's."""
+        found: dict[str, tuple[int, int]] = {}
+        dead: set[str] = set()
+        for row, event in enumerate(self.reel.events):
+            pid, is_end = event.get("p", ""), event.get("e") == "end"
+            first = found[pid][0] if pid in found else row
+            dead = dead | {pid} if is_end else dead
+            found[pid] = (first, row if pid in dead else len(self.reel.events))
+            child = event.get("child") if event.get("e") == "spawn" else None
+            if child is not None:
+                found[str(child)] = (row + 1, len(self.reel.events))
+        return found
 
     def text(self, row: int) -> str:
         """Say what a row is, with short names."""

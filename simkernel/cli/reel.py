@@ -30,14 +30,21 @@ STEPS_MAX = 200_000
 
 def reel(trace: Trace) -> Reel:
     """Replay a trace and film it. Where its spec is gone or has changed, give the events alone."""
-    events = tuple(trace.events())
-    where = str(trace.header["spec"]).partition(":")[0]
     try:
-        film, why = _film(trace), ""
+        return reel_of(trace)
     except (SpecError, ReplayDiverged, UsageError) as error:
-        film, why = None, f"States are not shown: {_reason(error)}"
+        return _reel(trace, None, f"States are not shown: {_reason(error)}")
+
+
+def reel_of(trace: Trace) -> Reel:
+    """Replay a trace and film it; whatever hinders that is raised."""
+    return _reel(trace, _film(trace), "")
+
+
+def _reel(trace: Trace, film: Film | None, why: str) -> Reel:
+    where = str(trace.header["spec"]).partition(":")[0]
     source = Path(where).read_text("utf-8") if Path(where).is_file() else ""
-    return Reel(events, film, why, trace.settings, where, source)
+    return Reel(tuple(trace.events()), film, why, trace.settings, where, source)
 
 
 def _reason(error: SimkernelError) -> str:
@@ -66,6 +73,11 @@ def _film(trace: Trace) -> Film:
 
 def case_of(trace: Trace, told: dict[str, Any] | None = None) -> Case:
     """Make the case of a trace: what was found is on its last line, unless `told` by a result."""
+    return case_of_reel(trace, reel(trace), told)
+
+
+def case_of_reel(trace: Trace, made: Reel, told: dict[str, Any] | None = None) -> Case:
+    """Make the case of a trace that was replayed already."""
     last = trace.last or {}
     told = told or last
     findings = tuple(
@@ -74,7 +86,6 @@ def case_of(trace: Trace, told: dict[str, Any] | None = None) -> Case:
     )
     word = told.get("verdict") or ("Violated" if findings else "Run")
     ended = last.get("why", "cut short")
-    made = reel(trace)
     sentence = told.get("sentence") or (
         f"{ended}, after {last.get('transitions', '?')} steps" if word == "Run" else ""
     )
