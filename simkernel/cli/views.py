@@ -13,7 +13,7 @@ from checkers.graph import Search
 from checkers.judged import Judged
 from reports.diagram import Diagram, dot
 from reports.html import Markup, tag
-from reports.render import drawn
+from reports.render import svg_of
 from reports.situations import Held, situations
 from reports.statem import Seen, seen, statem
 from reports.traffic import traffic
@@ -126,11 +126,10 @@ def drawn_machines(found: dict[str, Seen], spec: Spec, what: str) -> tuple[Marku
     if not found:
         return ()
     diagram = statem(found, declared_in(spec), what)
-    try:
-        svg = drawn(dot(diagram).source, "svg").decode()
-    except UsageError:
+    svg = svg_of(dot(diagram).source)
+    if svg is None:
         return ()
-    picture = Markup(svg[svg.index("<svg") :])
+    picture = Markup(svg)
     title = tag("h2", f"State machines in {what}: wide is often, dotted is never")
     figure = tag("figure", picture, class_="picture", tabindex="0", role="group",
                  aria_label="State machines")  # fmt: skip
