@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from reports.render import quoted
-from reports.render import svg_of
+from reports.render import quoted, svg_of
 from simkernel.kernel.information import function_name
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.process import LIFE, Process
