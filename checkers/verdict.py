@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from checkers.findings import Finding
+from simkernel.notebook import table
 from simkernel.settings import Settings
 
 
@@ -120,6 +121,14 @@ class Verdict:
             if one.kept.failure == shown or one.counterexample is self.counterexample
         )
         return next(same, "")
+
+    def _repr_html_(self) -> str:
+        """Give what a notebook shows."""
+        rows = [(self.word, self.sentence)]
+        if self.counterexample is not None:
+            rows += [(one.kind, one.text) for one in self.counterexample.findings]
+        rows += [("note", note) for note in self.notes]
+        return table(self.spec, rows)
 
     @property
     def sentence(self) -> str:
