@@ -11,7 +11,7 @@ from checkers.finding import Finding, known_kinds
 from checkers.fleet import Fleet
 from checkers.judged import Judged
 from checkers.monitor import Sometimes
-from checkers.search import ANY_TIME, Plan, Search
+from checkers.search import BOUNDED, Plan, Search
 from checkers.shrink import smallest
 from checkers.strategies import strategy as begin
 from checkers.verdict import Again, Counterexample, Searched, Verdict
@@ -112,7 +112,7 @@ def check(
     budget: Budget | None = None,
     seed: int = 0,
     faults: int = 0,
-    time: str = ANY_TIME,
+    time: str = BOUNDED,
     rare: bool = False,
     known: Iterable[Callable[[], Again]] = (),
     workers: int = 1,

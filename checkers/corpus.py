@@ -47,6 +47,7 @@ class Question:
     network: str = "node"
     time: str = ANY_TIME
     faults: int = 0
+    rare: bool = False
 
     def asked(self) -> list[Any]:
         """Give what tells this question from others, as plain data."""
@@ -54,9 +55,8 @@ class Question:
 
     def allows(self, settings: Settings) -> bool:
         """Tell whether a run with these settings is one of those that are asked for."""
-        return settings.faults <= self.faults and LOOSER.index(settings.time) <= LOOSER.index(
-            self.time
-        )
+        in_time = LOOSER.index(settings.time) <= LOOSER.index(self.time)
+        return in_time and settings.faults <= self.faults and settings.rare <= self.rare
 
 
 class Corpus:

@@ -81,12 +81,13 @@ class Event:
     """One event of a run; sets of events are whole numbers, one bit for each place in the run."""
 
     __slots__ = (
-        "accesses", "actor", "base", "number", "options", "past", "previous", "races", "receive",
-        "step",
+        "accesses", "actor", "at", "base", "number", "options", "past", "previous", "races",
+        "receive", "step",
     )  # fmt: skip
 
     actor: Actor
     step: Transition
+    at: int  # its place in the path, which has more than the events
     number: int  # see Identities
     previous: int  # the number of its actor's event before it, or -1
     base: int  # what caused it, with all their pasts: never to be turned round

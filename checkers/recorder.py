@@ -214,6 +214,7 @@ class Recorder:
         m.looked = False
         self._at_once = []
         self._apply(step)
+        place = len(self.path) - 1
         if boxed is not None:
             self._box_after(at, *boxed)
         self._settle(at)
@@ -222,7 +223,7 @@ class Recorder:
             self._found.append((CLOCK, WRITE))
         self._after(actor, step, at)
         event = self._record(actor, step, at, causes, kill, receive)
-        event.options = tuple(options)
+        event.options, event.at = tuple(options), place
         return event
 
     def _kept_back(self, kind: str, who: Any) -> None:

@@ -17,6 +17,7 @@ from dataclasses import replace
 from checkers.breadth import Breadth
 from checkers.delays import Delays
 from checkers.dfs import Dfs
+from checkers.fitting import Fitting
 from checkers.hunting import Mixed, Pct, Pos, Surw, Walks
 from checkers.judged import Judged
 from checkers.linearizable import sequential_order
@@ -24,11 +25,14 @@ from checkers.monitor import Consistent
 from checkers.recorder import Watched
 from checkers.reduction import Reduction
 from checkers.search import ANY_TIME, BOUNDED, RUN_MAX, Base, Limit, Plan, Search
+from simkernel.choice import First
 from simkernel.errors import UnknownStrategy, UsageError
 from simkernel.kernel import driver
 from simkernel.kernel.machine import Machine, Transition
 from simkernel.settings import Settings
 from simkernel.spec import Spec
+
+UNDECIDED = "no order of their events was found that has times within the bounds"
 
 
 class Depth(Base):
@@ -83,12 +87,6 @@ class ByClasses(Base):
                 where="--strategy",
                 hint="Use --strategy dfs, walk or delay.",
             )
-        if plan.time != ANY_TIME:
-            raise UsageError(
-                f"{self.name} makes one run of a class whatever its times, and knows no bounds",
-                where="--time",
-                hint="Use --strategy dfs, bfs or delay with --time bounded.",
-            )
         if plan.rare:
             raise UsageError(
                 f"{self.name} knows nothing of what an end and a monitor do only seldom",
@@ -102,18 +100,22 @@ class ByClasses(Base):
                 hint="Use --strategy dfs, portfolio or delay with --faults.",
             )
         self.share = share
+        self.time = plan.times()
+        self.inside = self.outside = 0  # of the runs that show something wrong
+        self._settings: Settings | None = None
         self.reduction = Reduction(
             self._machine, by_message=by_message, depth_max=min(plan.effects, RUN_MAX)
         )
 
     def _machine(self) -> Watched:
-        self._run = self.plan.judged(self.plan.recorded(), kind=Watched)
+        plan = replace(self.plan, time=ANY_TIME)
+        self._run = plan.judged(plan.recorded(), kind=Watched)
         m = self._run.m
         assert isinstance(m, Watched)
         return m
 
     def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
-        """Make one run of every class."""
+        """Make one run of every class, whatever its times, and where it matters within bounds."""
 
         def cut() -> bool:
             self.cut = limit(self.share)
@@ -122,8 +124,39 @@ class ByClasses(Base):
         search = self.reduction
         for _ in search.ends(cut):
             self._count()
-            yield self._run, driver.BUDGET if search.cut else self._run.ended()
+            ended = driver.BUDGET if search.cut else self._run.ended()
+            if self.plan.time == ANY_TIME or not self._run.findings(ended):
+                self._settings = None
+                yield self._run, ended
+            elif (found := self._within_bounds()) is not None:
+                yield found
         self._count()
+        self._conclude()
+
+    def _within_bounds(self) -> tuple[Judged, str] | None:
+        """Make a run of the class within the bounds; None if none was found."""
+        recorder = self.reduction.recorder
+        assert recorder is not None
+        run = self.plan.judged(self.plan.recorded(), snapshots=True)
+        fitting = Fitting(run, recorder)
+        if fitting.fits():
+            ended = run.run(First(), self.plan.effects)
+            if run.findings(ended):
+                picks = deviations(self.plan.judged(self.plan.recorded()).m, fitting.path)
+                self._settings = replace(self.plan.recorded(), picks=picks)
+                self.inside += 1
+                return run, ended
+        run.m.close()
+        self.outside += 1
+        return None
+
+    @property
+    def undecided(self) -> bool:
+        """Tell whether something may be wrong, in another order of the events of a class."""
+        return bool(self.outside and not self.inside and self.cut.startswith(UNDECIDED))
+
+    def _conclude(self) -> None:
+        search = self.reduction
         if not self.cut and any(type(flag) is tuple and flag[0] == "box" for flag in search.flags):
             # Known limit: test_limit_a_length_that_is_read_can_hide_a_run.
             self.cut = "a process looks at its queue, and of that not every class is told apart"
@@ -131,6 +164,10 @@ class ByClasses(Base):
             self.cut = self.cut or (
                 f"a run is longer than {search.depth_max} transitions, too long for {self.name}"
             )
+        if self.outside:
+            self.cut = self.cut or f"{UNDECIDED}: {self.outside} runs that show something wrong"
+        elif not self.inside and not self.cut:
+            self.time = ANY_TIME  # what holds whatever the times holds within bounds
 
     def _count(self) -> None:
         search = self.reduction
@@ -139,11 +176,13 @@ class ByClasses(Base):
 
     def settings(self) -> Settings:
         """Replay the run that stands at its end now."""
+        if self._settings is not None:
+            return self._settings
         recorder = self.reduction.recorder
         assert recorder is not None
-        fresh = self.plan.judged(self.plan.recorded()).m
-        picks = deviations(fresh, recorder.path)
-        return replace(self.plan.recorded(), picks=picks)
+        plan = replace(self.plan, time=ANY_TIME)
+        picks = deviations(plan.judged(plan.recorded()).m, recorder.path)
+        return replace(plan.recorded(), picks=picks)
 
     def notes(self) -> list[str]:
         """Say where mailboxes had to be searched by the order of arrivals."""
@@ -200,19 +239,16 @@ class Auto(Base):
     def __init__(self, plan: Plan):
         super().__init__(plan)
         asked = of_situations(plan.spec)
-        timed = plan.time != ANY_TIME
         self._why = "one run of every class is enough"
         if asked:
             self._why = f"the property {asked!r} looks at situations"
         if plan.faults:
             self._why = "faults may happen in every situation"
-        if timed:
-            self._why = "a situation knows its times"
         if plan.rare:
             self._why = "what is rare is no matter of classes"
         self._first: Depth | ByClasses = (
             Depth(plan, share=0.5)
-            if asked or plan.faults or timed or plan.rare
+            if asked or plan.faults or plan.rare
             else ByClasses(plan, by_message=True, share=0.5)
         )
         self.time = self._first.time
@@ -221,23 +257,28 @@ class Auto(Base):
 
     def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
         """Make every run that is needed, then perhaps random ones."""
-        yield from self._part(limit, 0, 0)
+        yield from self._part(limit)
         first = self._first
-        self.situations = first.situations
+        if isinstance(first, ByClasses) and first.undecided:
+            self._notes.append(f"{first.name}: {first.cut}")
+            self._why = "situations know their times"
+            self._now = first = Depth(self.plan, share=0.75)
+            yield from self._part(limit)
+        self.situations, self.time = first.situations, first.time
         picked = f"auto picked {first.name}, because {self._why}"
         if not first.cut:
             self._notes.append(picked)
             return
         self.exhaustive = False
         self._notes.append(f"{picked}: {first.runs} runs until {first.cut}; then a portfolio")
-        before = first.runs, first.transitions
-        self._now = Mixed(self.plan)
-        self.seen = self._now.seen
-        self.time = f"{first.time}, then {self._now.time}"
-        yield from self._part(limit, *before)
-        self.cut = self._now.cut
+        self._now = hunt = Mixed(self.plan)
+        self.seen = hunt.seen
+        self.time = f"{first.time}, then {hunt.time}"
+        yield from self._part(limit)
+        self.cut = hunt.cut
 
-    def _part(self, limit: Limit, runs: int, transitions: int) -> Iterator[tuple[Judged, str]]:
+    def _part(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
+        runs, transitions = self.runs, self.transitions
         for run, ended in self._now.ends(limit):
             self.runs, self.transitions = runs + self._now.runs, transitions + self._now.transitions
             yield run, ended

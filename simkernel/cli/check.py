@@ -85,7 +85,7 @@ COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
     "time_model",
     type=click.Choice([ANY_TIME, BOUNDED]),
     default=None,
-    help="Of all but the random strategies, which draw: steps take any time, or up to 10 ms.",
+    help="Steps take up to 10 ms (bounded, the default), or any time; on cluster signals too.",
 )
 @seed_option
 @param_option
@@ -240,7 +240,7 @@ def _by_workers(jobs: list[Job], options: dict[str, Any]) -> Iterator[tuple[Job,
 def _lost(job: Job, options: dict[str, Any], why: str) -> Verdict:
     """Conclude nothing of a spec whose worker gave no answer."""
     searched = Searched(
-        options["strategy"], options["network"], options["time_model"] or ANY_TIME, 0, 0, None, 0.0,
+        options["strategy"], options["network"], options["time_model"] or BOUNDED, 0, 0, None, 0.0,
         why, options["faults"], workers=options["workers"],
     )  # fmt: skip
     return Verdict(job[1].name, "Inconclusive", searched, complete=False)
@@ -252,10 +252,10 @@ def _with_corpus(
     """Check a spec, what is known of it first, and keep what is found."""
     if options["no_corpus"]:
         return _check(spec, parameters, options)
-    asked = options["time_model"] or ANY_TIME
+    asked = options["time_model"] or BOUNDED
     question = Question(
         _address(path), spec.name, parameters, options["network"],
-        BOUNDED if options["strategy"] in RANDOM else asked, options["faults"],
+        BOUNDED if options["strategy"] in RANDOM else asked, options["faults"], options["rare"],
     )  # fmt: skip
     corpus = Corpus(options["corpus_path"], question)
     source = source_hash(path.partition(":")[0])
@@ -302,7 +302,7 @@ def _check(
                 budget=budget,
                 seed=options["seed"],
                 faults=options["faults"],
-                time=options["time_model"] or ANY_TIME,
+                time=options["time_model"] or BOUNDED,
                 rare=options["rare"],
                 known=known,
                 workers=options["workers"],

@@ -86,11 +86,12 @@ class Sim:
         """Check a system; the test fails if it is violated, or if the search gave no answer.
 
         `parameters` are the arguments of `main`. Options are those of the mark: runs (200),
-        seconds (60), strategy ("portfolio"), network ("node"), time ("any"; "bounded" where steps
-        take up to 10 ms), seed (0), faults (0), require_complete (False), and those of a spec:
+        seconds (60), strategy ("portfolio"), network ("node"), time ("bounded": steps take up to
+        10 ms; or "any"), seed (0), faults (0), require_complete (False), and those of a spec:
         properties, expect, horizon_ms, settle, victims. What was found before is run first.
         """
         from checkers.check import Budget, check
+        from checkers.search import BOUNDED
         from simkernel.loading import source_hash
 
         for name in options:
@@ -110,7 +111,7 @@ class Sim:
                 {},
                 strategy=strategy,
                 network=network,
-                time=options.get("time", "any"),
+                time=options.get("time", BOUNDED),
                 known=corpus.runs(spec, source_hash(spec.path)) if corpus is not None else (),
                 budget=Budget(
                     runs=self._option("runs", options, 200),
@@ -131,10 +132,10 @@ class Sim:
         self, spec: Spec, strategy: str, network: str, options: Mapping[str, Any]
     ) -> Corpus | None:
         from checkers.corpus import Corpus, Question
-        from checkers.search import ANY_TIME, BOUNDED
+        from checkers.search import BOUNDED
         from checkers.strategies import RANDOM, known_time
 
-        asked = known_time(options.get("time", ANY_TIME))
+        asked = known_time(options.get("time", BOUNDED))
         if self.item.config.getoption("--sim-no-corpus"):
             return None
         folder = self.item.config.getoption("--sim-corpus") or TRACES / "corpus"

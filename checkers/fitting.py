@@ -1,0 +1,78 @@
+"""A run of a class within bounds: the events of a recorded run, in an order that has such times.
+
+A search of classes makes one run of each, whatever its times. Others of the class differ from it in
+the order of events that do not depend on each other, and of these one may be possible within bounds
+where the one that was made is not. Steps are tried as they came and deadlines late, which is how
+time orders them most often; the other orders of the two are tried up to a limit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from checkers.judged import Judged
+from checkers.recorder import Recorder
+from simkernel.kernel.machine import Transition
+
+DEADLINES = frozenset({"fire", "expire", "done", "timeout"})
+TURNS_MAX = 200
+"""So many times a way is given up for another one."""
+
+Unit = tuple[int, list[Transition]]  # the event as a bit, or none; what happens by it
+
+
+class Fitting:
+    """The events of `recorder`, to be performed by `run`, whose clock has bounds."""
+
+    def __init__(self, run: Judged, recorder: Recorder):
+        self.run = run
+        self.path: list[Transition] = []
+        self._events = recorder.events
+        ends = [event.at for event in recorder.events[1:]] + [len(recorder.path)]
+        # Deadlines of receives that pass on the way to a time-out are no events of the class.
+        self._steps = [
+            [event.step, *(t for t in recorder.path[event.at + 1 : end] if t.kind != "expire")]
+            for event, end in zip(recorder.events, ends, strict=True)
+        ]
+
+    def fits(self) -> bool:
+        """Perform them all; tells whether that is possible, as far as was tried."""
+        done, full, turns = 0, (1 << len(self._events)) - 1, 0
+        stack: list[tuple[Any, int, int, list[Unit]]] = []
+        units = self._units(done)
+        while done != full:
+            while not units:
+                turns += 1
+                if not stack or turns > TURNS_MAX:
+                    return False
+                saved, done, depth, units = stack.pop()
+                self.run.restore(saved)
+                del self.path[depth:]
+            if len(units) > 1:
+                stack.append((self.run.snapshot(), done, len(self.path), units[1:]))
+            event, steps = units[0]
+            done |= event
+            units = self._units(done) if self._perform(steps) else []
+        return True
+
+    def _perform(self, steps: list[Transition]) -> bool:
+        for step in steps:
+            if step not in self.run.enabled():
+                return False
+            self.run.apply(step)
+            self.path.append(step)
+        return True
+
+    def _units(self, done: int) -> list[Unit]:
+        """List what may come next: a step, a deadline, then the other steps."""
+        enabled = self.run.enabled()
+        ready = [
+            (1 << place, self._steps[place])
+            for place, event in enumerate(self._events)
+            if not done >> place & 1 and event.past & ~done == 1 << place and event.step in enabled
+        ]
+        steps = [unit for unit in ready if unit[1][0].kind not in DEADLINES]
+        late = [unit for unit in ready if unit not in steps]
+        known = [unit[1][0] for unit in late]
+        passing = [(0, [t]) for t in enabled if t.kind == "expire" and t not in known]
+        return [*steps[:1], *late, *passing, *steps[1:]]
