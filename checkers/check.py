@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from checkers.coverage import Coverage
-from checkers.finding import known_kinds
+from checkers.finding import Finding, known_kinds
+from checkers.fleet import Fleet
 from checkers.judged import Judged
 from checkers.monitor import Sometimes
 from checkers.search import ANY_TIME, Plan, Search
 from checkers.shrink import smallest
 from checkers.strategies import strategy as begin
-from checkers.verdict import Counterexample, Searched, Verdict
+from checkers.verdict import Again, Counterexample, Searched, Verdict
 from simkernel.errors import StepTooLong
 from simkernel.kernel import driver
 from simkernel.leftovers import globals_kept
@@ -43,6 +44,25 @@ class _Progress:
     coverage: Coverage = field(default_factory=Coverage)
     hung: bool = False
     seconds: float = 0.0
+    known: tuple[Again, ...] = ()
+    notes: list[str] = field(default_factory=list)
+
+    def absorb(self, other: _Progress) -> None:
+        """Take in what was found in runs after those so far."""
+        self.runs += other.runs
+        self.budget_hits += other.budget_hits
+        self.hits += other.hits
+        self.clock_reads |= other.clock_reads
+        self.reached |= other.reached
+        self.coverage.add(other.coverage)
+        if other.best is not None:
+            self._offer(other.best)
+
+    def remember(self, one: Again) -> None:
+        """Take in what has become of a failure that was known before the search."""
+        self.known = (*self.known, one)
+        if one.counterexample is not None:
+            self._offer(one.counterexample)
 
     def judge(self, run: Judged, ended: str, settings: Callable[[], Settings]) -> None:
         """Note what a run that has ended shows; keep the shortest run with findings."""
@@ -54,8 +74,28 @@ class _Progress:
             self.budget_hits += 1
         found = run.findings(ended)
         self.hits += bool(found)
-        if found and (self.best is None or m.count < self.best.transitions):
+        if found and self._better(found, m.count):
             self.best = Counterexample(tuple(found), settings(), m.count, ended)
+
+    def _offer(self, example: Counterexample) -> None:
+        if self._better(example.findings, example.transitions):
+            self.best = example
+
+    def _better(self, found: Sequence[Finding], transitions: int) -> bool:
+        """Tell whether a run is the one to show: a new failure before known ones, then a shorter
+        run."""
+        if self.best is None:
+            return True
+        new, old = self._is_known(found), self._is_known(self.best.findings)
+        return (new, transitions) < (old, self.best.transitions)
+
+    def _is_known(self, found: Sequence[Finding]) -> bool:
+        return any(one.kept.failure == found[0].identity for one in self.known)
+
+    @property
+    def is_shrunk(self) -> bool:
+        """Tell whether the best is a run of the corpus: they are kept as small as they get."""
+        return any(one.counterexample is self.best for one in self.known)
 
     def note(self, run: Judged) -> None:
         """Note what a run has reached so far."""
@@ -73,32 +113,57 @@ def check(
     seed: int = 0,
     faults: int = 0,
     time: str = ANY_TIME,
+    rare: bool = False,
+    known: Iterable[Callable[[], Again]] = (),
+    workers: int = 1,
     elapsed: Callable[[], float] = lambda: 0.0,
     progress: Callable[[int, int, bool], None] = lambda runs, transitions, found: None,
 ) -> Verdict:
     """Search the runs of `spec` and conclude.
 
+    `known` are failures to look for first (`checkers.corpus`). `workers` processes make the runs of
+    a random search; the verdict is the same for any number of them.
     `elapsed` gives the seconds spent so far: real time is the caller's, not ours. It may raise
     KeyboardInterrupt at any time; what was found until then is kept in the verdict.
     """
     known_kinds(spec.expect)
     budget = budget or Budget()
-    search = begin(
-        strategy, Plan(spec, parameters, network, budget.runs, budget.effects, seed, faults, time)
-    )
     state = _Progress()
+    plan = Plan(spec, parameters, network, budget.runs, budget.effects, seed, faults, time, rare)
+    fleet = _fleet(workers, spec, budget, elapsed, state)
+    search = begin(strategy, replace(plan, fleet=fleet))
 
     def limit(share: float) -> str:
         state.seconds = elapsed()
-        progress(state.runs, search.transitions, state.best is not None)
+        if fleet is None or not fleet.child:
+            progress(state.runs, search.transitions, state.best is not None)
         if state.seconds > share * budget.seconds:
             return f"the budget of {share * budget.seconds:g} s is spent"
         if search.situations is not None and search.situations > budget.situations:
             return f"the budget of {budget.situations} situations is spent"
         return ""
 
+    _searched(spec, search, state, known, limit)
+    if fleet is not None:
+        state.hung = state.hung or bool(fleet.lost)
+        state.notes += fleet.notes
+    if state.best is not None and not state.is_shrunk:
+        state.best = _shrunk(spec, parameters, state.best, elapsed, budget)
+    return _verdict(spec, search, network, state)
+
+
+def _searched(
+    spec: Spec,
+    search: Search,
+    state: _Progress,
+    known: Iterable[Callable[[], Again]],
+    limit: Callable[[float], str],
+) -> None:
+    """Search until the end, or until something ends it."""
     try:
         with globals_kept(spec.main):
+            for again in known:
+                state.remember(again())
             run = None
             for run, ended in search.ends(limit):
                 state.judge(run, ended, search.settings)
@@ -109,10 +174,23 @@ def check(
     except StepTooLong as hung:
         state.cut = f"{hung.where}: a step ran on without ever waiting"
         state.hung = True
+    except MemoryError:
+        state.cut = "the memory that it may use is full (--memory)"
+        state.hung = True
     state.cut = state.cut or search.cut
-    if state.best is not None:
-        state.best = _shrunk(spec, parameters, state.best, elapsed, budget)
-    return _verdict(spec, search, network, state)
+
+
+def _fleet(
+    workers: int, spec: Spec, budget: Budget, elapsed: Callable[[], float], state: _Progress
+) -> Fleet | None:
+    if workers == 1:
+        return None
+    return Fleet(
+        workers, spec, budget.seconds, elapsed,
+        fresh=lambda: _Progress(known=state.known),
+        absorb=state.absorb,
+        found=lambda: state.hits > 0,
+    )  # fmt: skip
 
 
 def _shrunk(
@@ -134,7 +212,7 @@ def _shrunk(
 
 def _verdict(spec: Spec, search: Search, network: str, state: _Progress) -> Verdict:
     complete = search.exhaustive and not state.cut and not state.budget_hits
-    notes = search.notes()
+    notes = [*search.notes(), *state.notes]
     if state.budget_hits:
         notes.append(f"{state.budget_hits} runs hit the effect budget")
     if state.clock_reads and complete:
@@ -177,8 +255,10 @@ def _verdict(spec: Spec, search: Search, network: str, state: _Progress) -> Verd
         seconds=state.seconds,
         why_stopped=state.cut,
         faults=search.plan.faults,
+        rare=search.plan.rare,
         hits=state.hits,
         behaviours=len(search.seen.counts) if search.seen is not None else None,
         unseen=search.seen.unseen if search.seen is not None else None,
+        workers=search.plan.fleet.count if search.plan.fleet and search.seen is not None else 1,
     )
-    return Verdict(spec.name, word, searched, complete, state.best, tuple(notes))
+    return Verdict(spec.name, word, searched, complete, state.best, tuple(notes), state.known)

@@ -31,6 +31,7 @@ KINDS = {
 The last two are of a whole search, and are notes of its verdict."""
 
 _WHO = re.compile(r"<root[^>]*>")
+_LINE = re.compile(r"(stack\[[^\]]*?):\d+")
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class Finding:
         >>> Finding("crash", "<root.2>", "<root.2> ended with 'boom'").identity
         ('crash', "<> ended with 'boom'")
 
+        Nor does it matter in which line of its function a process failed.
+
+        >>> Finding("crash", "<root>", "<root> ended with ('boom', stack[spec.a.main:7])").identity
+        ('crash', "<> ended with ('boom', stack[spec.a.main])")
+
         Of a property it is the property alone: how long a run took to fail is no matter.
 
         >>> Finding("property", "safe", "safe: false after 30 transitions").identity
@@ -55,7 +61,14 @@ class Finding:
         """
         if self.kind == "property":
             return self.kind, self.process
-        return self.kind, _WHO.sub("<>", self.text)
+        return self.kind, _without_lines(_WHO.sub("<>", self.text))
+
+
+def _without_lines(text: str) -> str:
+    before = ""
+    while text != before:  # of a stack with several places one goes at a time
+        before, text = text, _LINE.sub(r"\1", text)
+    return text
 
 
 def listed(found: Iterable[Finding]) -> list[dict[str, str]]:

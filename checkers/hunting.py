@@ -24,6 +24,10 @@ from simkernel.kernel.machine import Transition
 from simkernel.settings import Settings
 from simkernel.spec import chooser_of
 
+LEARNING = 120
+"""How many runs a search learns from: after these a run is a function of its number alone, whoever
+makes it. Four strategies in turn have the same number each."""
+
 
 class Scheduler(Protocol):
     """Picks, and is told what happens."""
@@ -75,10 +79,15 @@ class Hunting(Base, ABC):
         self.seen = seen or Seen()
         self._settings = Settings()
         self.length = 0  # of the longest run so far
+        self.learning = True
 
     def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
         """Make `plan.runs` runs, each with the next seed."""
         for number in range(self.plan.runs):
+            self.learn(number < LEARNING)
+            if number == LEARNING and self.plan.fleet is not None:
+                self._shared(limit)
+                break
             self.cut = limit(1.0)
             if self.cut:
                 return
@@ -88,7 +97,21 @@ class Hunting(Base, ABC):
             self.seen.add(run.judges.behaviour(run.m))
             yield run, ended
             run.m.close()
-        self.cut = f"the budget of {self.plan.runs} runs is spent"
+        self.cut = self.cut or f"the budget of {self.plan.runs} runs is spent"
+
+    def _shared(self, limit: Limit) -> None:
+        """Let several processes make the other runs, and judge them."""
+        fleet = self.plan.fleet
+        for share in fleet.shares(self, LEARNING, self.plan.runs, limit):
+            self.runs += share.runs
+            self.transitions += share.transitions
+            self.seen.counts.update(share.seen)
+            self.cut = share.cut or self.cut
+        self.cut = fleet.lost or self.cut or limit(1.0)
+
+    def learn(self, more: bool) -> None:
+        """Learn from the next runs, or no more."""
+        self.learning = more
 
     @abstractmethod
     def run(self, number: int) -> tuple[Judged, str]:
@@ -101,7 +124,7 @@ class Hunting(Base, ABC):
         latency = step if plan.network == "cluster" else (0.0, 0.0)
         return Settings(
             network=plan.network, seed=plan.seed + number, step_ms=step, latency_ms=latency,
-            picker=picker, effects_max=plan.effects, faults=plan.faults,
+            picker=picker, effects_max=plan.effects, faults=plan.faults, rare=plan.rare,
         )  # fmt: skip
 
     def scheduled(
@@ -129,7 +152,8 @@ class Hunting(Base, ABC):
                 picks.append((m.count, str(picked)))
             picking.perform(picked, run.apply)
         self._settings = replace(settings, picks=tuple(picks))
-        self.length = max(self.length, m.count)
+        if self.learning:
+            self.length = max(self.length, m.count)
         return run, ended
 
     @staticmethod
@@ -186,10 +210,11 @@ class Scheduled(Hunting):
             return made[0]
 
         run, ended = self.scheduled(number, scheduler)
-        self.over(made[0], run.m.count)
+        if self.learning:
+            self.over(made[0])
         return run, ended
 
-    def over(self, scheduler: Scheduler, length: int) -> None:
+    def over(self, scheduler: Scheduler) -> None:
         """Learn from a run."""
 
 
@@ -229,7 +254,7 @@ class Surw(Scheduled):
         thing = shared[number % len(shared)] if shared else None
         return SurwScheduler(m, random, self._profile, thing)
 
-    def over(self, scheduler: Scheduler, length: int) -> None:
+    def over(self, scheduler: Scheduler) -> None:
         """Learn who touches what."""
         assert isinstance(scheduler, SurwScheduler)
         self._profile.add(scheduler.seen)
@@ -251,6 +276,11 @@ class Mixed(Hunting):
         size = len(self._parts)
         self._now = self._parts[number % size]
         return self._now.run(number // size)
+
+    def learn(self, more: bool) -> None:
+        """Learn from the next runs, or no more."""
+        for part in self._parts:
+            part.learning = more
 
     def settings(self) -> Settings:
         """Replay the last run."""

@@ -54,15 +54,16 @@ class Shrinker:
         self,
         spec: Spec,
         parameters: Mapping[str, Any],
-        example: Counterexample,
+        failure: tuple[str, str],
+        settings: Settings,
         *,
         tries_max: int = TRIES_MAX,
         enough: Callable[[], bool] = lambda: False,
     ):
         self.spec = spec
         self.parameters = parameters
-        self.failure = example.findings[0].identity
-        self.settings = example.settings
+        self.failure = failure
+        self.settings = settings
         self.tries_left = tries_max
         self.enough = enough
 
@@ -158,6 +159,19 @@ class Shrinker:
             else:
                 size //= 2
 
+    def named(self, best: Taken) -> Counterexample | None:
+        """Name a run by its deviations, and make it again from that name."""
+        settings = replace(
+            self.settings,
+            picker="recorded",
+            picks=tuple((step, str(best.picks[step])) for step in sorted(best.defaults)),
+        )
+        again = self.made(settings, _picker(settings))
+        if again.found != best.found:
+            return None
+        last = str(best.defaults[max(best.defaults)]) if best.defaults else ""
+        return Counterexample(best.found, settings, len(best.picks), best.ended, instead=last)
+
 
 def smallest(
     spec: Spec,
@@ -189,31 +203,20 @@ def shrink(
     Its settings name these deviations, and it has been replayed from them. `enough` is asked
     before each run, and ends the search for a smaller one.
     """
-    shrinker = Shrinker(spec, parameters, example, tries_max=tries_max, enough=enough)
+    shrinker = Shrinker(
+        spec, parameters, example.findings[0].identity, example.settings,
+        tries_max=tries_max, enough=enough,
+    )  # fmt: skip
     first = shrinker.made(example.settings, _picker(example.settings))
     if tuple(first.found) != example.findings:
         return example  # it does not even come again: that is for the replay to say
-    small = _named(shrinker, shrinker.smallest(first)) or example
+    small = shrinker.named(shrinker.smallest(first)) or example
     shrinker.settings = replace(example.settings, step_ms=(0, 0), latency_ms=(0, 0))
     if shrinker.settings != example.settings and (zero := shrinker.wished(list(first.picks))):
-        without = _named(shrinker, shrinker.smallest(zero))
+        without = shrinker.named(shrinker.smallest(zero))
         if without is not None and without.deviations <= small.deviations + FOR_ROUND_TIMES:
             return without
     return small
-
-
-def _named(shrinker: Shrinker, best: Taken) -> Counterexample | None:
-    """Name a run by its deviations, and make it again from that name."""
-    settings = replace(
-        shrinker.settings,
-        picker="recorded",
-        picks=tuple((step, str(best.picks[step])) for step in sorted(best.defaults)),
-    )
-    again = shrinker.made(settings, _picker(settings))
-    if again.found != best.found:
-        return None
-    last = str(best.defaults[max(best.defaults)]) if best.defaults else ""
-    return Counterexample(best.found, settings, len(best.picks), best.ended, instead=last)
 
 
 def _picker(settings: Settings) -> Callable[[list[Transition]], Transition]:

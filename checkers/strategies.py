@@ -23,7 +23,7 @@ from checkers.linearizable import sequential_order
 from checkers.monitor import Consistent
 from checkers.recorder import Watched
 from checkers.reduction import Reduction
-from checkers.search import ANY_TIME, RUN_MAX, Base, Limit, Plan, Search
+from checkers.search import ANY_TIME, BOUNDED, RUN_MAX, Base, Limit, Plan, Search
 from simkernel.errors import UnknownStrategy, UsageError
 from simkernel.kernel import driver
 from simkernel.kernel.machine import Machine, Transition
@@ -88,6 +88,12 @@ class ByClasses(Base):
                 f"{self.name} makes one run of a class whatever its times, and knows no bounds",
                 where="--time",
                 hint="Use --strategy dfs, bfs or delay with --time bounded.",
+            )
+        if plan.rare:
+            raise UsageError(
+                f"{self.name} knows nothing of what an end and a monitor do only seldom",
+                where="--rare",
+                hint="Use --strategy dfs, portfolio or delay with --rare.",
             )
         if plan.faults:
             raise UsageError(
@@ -202,9 +208,11 @@ class Auto(Base):
             self._why = "faults may happen in every situation"
         if timed:
             self._why = "a situation knows its times"
+        if plan.rare:
+            self._why = "what is rare is no matter of classes"
         self._first: Depth | ByClasses = (
             Depth(plan, share=0.5)
-            if asked or plan.faults or timed
+            if asked or plan.faults or timed or plan.rare
             else ByClasses(plan, by_message=True, share=0.5)
         )
         self.time = self._first.time
@@ -291,6 +299,7 @@ class Deepening(Base):
                 self._found = self._found or bool(run.findings(ended))
                 yield run, ended
             self._count()
+            self._found = self._found or (plan.fleet is not None and plan.fleet.found())
             self._before = (self.runs, self.transitions, self.situations or 0)
             self.cut, self.exhaustive = self._now.cut, self._now.exhaustive
             if self._found or (self.cut and self.exhaustive):
@@ -331,6 +340,17 @@ STRATEGIES: dict[str, Callable[[Plan], Search]] = {
 
 RANDOM = ("portfolio", "walk", "pct", "pos", "surw")
 """The strategies that draw at random, times included."""
+
+
+def known_time(time: str) -> str:
+    """Give a time model of searches; any other is a UsageError."""
+    if time not in (ANY_TIME, BOUNDED):
+        raise UsageError(
+            f"{time!r} is no time model of a search",
+            where="time=",
+            hint=f"It is {ANY_TIME!r} or {BOUNDED!r}.",
+        )
+    return time
 
 
 def strategy(name: str, plan: Plan) -> Search:

@@ -27,6 +27,8 @@ class Searched:
     hits: int = 0  # runs that showed something wrong
     behaviours: int | None = None  # of a random search, how many different ones it saw
     unseen: float | None = None  # and the probability that the next run shows a new one
+    rare: bool = False  # with what the real VM does only seldom
+    workers: int = 1  # how many processes made the runs
 
     @property
     def estimate(self) -> str:
@@ -54,10 +56,49 @@ class Counterexample:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """A violation that was found before: its failure, and the run that showed it."""
+
+    path: str
+    failure: tuple[str, str]
+    text: str
+    since: str
+    parameters: Mapping[str, str]
+    settings: Settings
+    ended: str
+    source: str  # hash of the spec's file then
+
+
+@dataclass(frozen=True)
+class Again:
+    """What has become of it: "fails" still, "gone", "lost" (its run is not possible any more),
+    "expected" now; or it was "not asked" or "not made"."""
+
+    kept: Kept
+    status: str
+    why: str
+    counterexample: Counterexample | None = None
+
+    @property
+    def sentence(self) -> str:
+        """Say it to a person.
+
+        >>> kept = Kept("", ("crash", ""), "it crashes", "2026-01-31", {}, Settings(), "", "")
+        >>> Again(kept, "gone", "").sentence
+        'known since 2026-01-31: it crashes: no longer fails'
+        """
+        status = {"fails": "still fails", "gone": "no longer fails",
+                  "lost": "does not replay any more"}.get(self.status, "not run again")  # fmt: skip
+        why = f" ({self.why})" if self.why else ""
+        return f"known since {self.kept.since}: {self.kept.text}: {status}{why}"
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Held, Violated or Inconclusive.
 
-    `complete` says that the search was not cut: only then does Held mean every run.
+    `complete` says that the search was not cut: only then does Held mean every run. `known` is what
+    the corpus had of it.
     """
 
     spec: str
@@ -66,6 +107,20 @@ class Verdict:
     complete: bool
     counterexample: Counterexample | None = None
     notes: tuple[str, ...] = field(default=())
+    known: tuple[Again, ...] = ()
+
+    @property
+    def since(self) -> str:
+        """Tell since when the failure of the counterexample is known; "" if it is new."""
+        if self.counterexample is None:
+            return ""
+        shown = self.counterexample.findings[0].identity
+        same = (
+            one.kept.since
+            for one in self.known
+            if one.kept.failure == shown or one.counterexample is self.counterexample
+        )
+        return next(same, "")
 
     def _repr_html_(self) -> str:
         """Give what a notebook shows."""
@@ -80,6 +135,8 @@ class Verdict:
         """Say what the verdict stands for."""
         s = self.searched
         where = f"on {s.network}, time {s.time}"
+        if s.rare:
+            where += ", what is rare included"
         if s.faults:
             where += f", with up to {s.faults} fault{'s' if s.faults > 1 else ''}"
         if self.word == "Held":

@@ -179,6 +179,8 @@ _WORDS: dict[str, Any] = {
     "demonitor_now": lambda e: f"demonitors {e['ref']}",
     "tell_link": lambda e: f"  tells {e['to']}, through the link: {e['reason']}",
     "tell_monitor": lambda e: f"  tells {e['to']}, who monitors it: {e['reason']}",
+    "free_tables": lambda e: "  its tables are gone, or their heirs'",
+    "free_name": lambda e: "  its name is free",
     "register": lambda e: f"registers {e['of']} as {e['name']}",
     "unregister": lambda e: f"unregisters {e['name']}",
     "whereis": lambda e: f"looks up {e['name']}",

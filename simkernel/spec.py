@@ -6,6 +6,7 @@ drives it. Its keyword parameters, with defaults, are the parameters of the spec
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from simkernel.choice import Chooser, First, Recorded, Walk
-from simkernel.errors import ForgottenAwait, SpecError, UnknownParameter
+from simkernel.errors import ForgottenAwait, SpecError, UnknownParameter, UsageError
 from simkernel.kernel import driver
 from simkernel.kernel.bounded import BoundedClock
 from simkernel.kernel.clock import Clock, ConcreteClock
@@ -80,6 +81,7 @@ class Spec:
             settle=self.settle,
             horizon_us=FOREVER if horizon_ms is None else horizon_ms * 1000,
             tape=tape,
+            rare=settings.rare,
         )
         if settings.faults:
             m.faults = Faults(settings.faults, self.faults, self._may_crash)
@@ -169,6 +171,22 @@ def of(main: Callable[..., Any], name: str = "", path: str = "") -> Spec:
             )
         parameters[parameter.name] = parameter.default
     return Spec(name, main, parameters, path, **declared_of(main))
+
+
+def parameters_back(spec: Spec, texts: Mapping[str, Any]) -> dict[str, Any]:
+    """Read parameters back from a trace or blob."""
+    given = {}
+    for name, text in texts.items():
+        try:
+            given[name] = ast.literal_eval(text)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+            raise UsageError(
+                f"parameter {name!r} cannot be read: {text!r}",
+                where="trace",
+                hint="Record it again.",
+            ) from error
+    spec.arguments(given)
+    return given
 
 
 @dataclass(frozen=True)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import datetime
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from checkers.check import Budget, check
+from checkers.corpus import Corpus, Question
 from checkers.evidence import Evidence, gather
 from checkers.finding import known_kinds, listed
 from checkers.search import ANY_TIME, BOUNDED
 from checkers.strategies import RANDOM, STRATEGIES
-from checkers.verdict import Verdict
+from checkers.verdict import Again, Searched, Verdict
+from checkers.workers import Lost, Told, Workers
 from reports.violation import raced, violation
 from simkernel.cli import exit_codes
+from simkernel.cli.memory import memory_kept
 from simkernel.cli.options import (
     json_option,
     network_option,
@@ -36,7 +42,9 @@ from simkernel.loading import find, load, source_hash
 from simkernel.spec import Spec
 from simkernel.trace.blob import parameters_text
 
+PATIENCE_S = 60.0  # after the time for search and shrinking, until a worker is ended
 TRACES = Path(".simkernel")
+CORPUS = TRACES / "corpus"
 COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
 
 
@@ -89,6 +97,11 @@ COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
     help="Most faults of one run: crashes, and on cluster lost, doubled and delayed messages.",
 )
 @click.option(
+    "--rare",
+    is_flag=True,
+    help="With what the real VM does a few times in 100,000: ends in stages, very late monitors.",
+)
+@click.option(
     "--expect",
     "expected",
     multiple=True,
@@ -101,6 +114,36 @@ COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
     multiple=True,
     metavar="KIND",
     help="Report findings of this kind, though the spec expects them; may be given again.",
+)
+@click.option(
+    "--corpus",
+    "corpus_path",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=CORPUS,
+    show_default=True,
+    help="Where violations are kept, and run again before the next search.",
+)
+@click.option(
+    "--no-corpus",
+    is_flag=True,
+    envvar="SIMKERNEL_NO_CORPUS",
+    show_envvar=True,
+    help="Keep no violations, and run none again.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes that search: each another spec, or of one spec some of the random runs.",
+)
+@click.option(
+    "--memory",
+    type=click.IntRange(min=64),
+    default=None,
+    metavar="MB",
+    help="Most memory for the runs of a worker; three quarters of the machine's for all, if left "
+    "out. A spec that needs more is reported.",
 )
 @click.option("--require-complete", is_flag=True, help="Exit 5 unless every verdict is complete.")
 @report_option
@@ -136,12 +179,13 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
             hint="`simkernel report PATHS -o FOLDER/` makes an index, with a page each.",
         )
     report = _Report(options["as_json"], options["report_path"])
-    for (path, spec), parameters in zip(specs, given, strict=True):
-        verdict = _check(spec, parameters, options)
-        report.add(path, spec, verdict, parameters)
-        if verdict.searched.why_stopped == "interrupted":
-            report.interrupted = True
-            break
+    jobs = [(path, spec, parameters) for (path, spec), parameters in zip(specs, given, strict=True)]
+    with memory_kept(options["memory"], options["workers"]):
+        for job, verdict in _verdicts(jobs, options):
+            path, spec, parameters = job
+            report.add(path, spec, verdict, parameters)
+            if verdict.searched.why_stopped == "interrupted":
+                report.interrupted = True
     return report.finish(options["require_complete"])
 
 
@@ -151,7 +195,89 @@ def _expecting(spec: Spec, options: dict[str, Any]) -> Spec:
     return replace(spec, expect=tuple(kind for kind in kinds if kind not in options["judged"]))
 
 
-def _check(spec: Spec, parameters: dict[str, Any], options: dict[str, Any]) -> Verdict:
+Job = tuple[str, Spec, dict[str, Any]]
+
+
+def _verdicts(jobs: list[Job], options: dict[str, Any]) -> Iterator[tuple[Job, Verdict]]:
+    """Check specs one after the other, or each in a worker; an interrupted one is the last."""
+    if options["workers"] > 1 and len(jobs) > 1:
+        yield from _by_workers(jobs, options)
+        return
+    for job in jobs:
+        verdict = _with_corpus(*job, options)
+        yield job, verdict
+        if verdict.searched.why_stopped == "interrupted":
+            return
+
+
+def _by_workers(jobs: list[Job], options: dict[str, Any]) -> Iterator[tuple[Job, Verdict]]:
+    start = time.monotonic()
+    workers: Workers[tuple[int, Verdict]] = Workers(
+        options["workers"], elapsed=lambda: time.monotonic() - start
+    )
+
+    def checked(at: int) -> tuple[int, Verdict]:
+        verdict = _with_corpus(*jobs[at], {**options, "workers": 1, "quiet": True})
+        searched = replace(verdict.searched, workers=options["workers"])
+        return at, replace(verdict, searched=searched)
+
+    patience = 2 * options["seconds"] + PATIENCE_S
+    tasks = (partial(checked, at) for at in range(len(jobs)))
+    said = 0
+    try:
+        for result in workers.each(tasks, deadline=lambda: time.monotonic() - start + patience):
+            if isinstance(result, Lost):
+                at, verdict = result.at, _lost(jobs[result.at], options, result.why)
+            else:
+                at, verdict = result
+            notes, said = workers.notes[said:], len(workers.notes)
+            yield jobs[at], replace(verdict, notes=(*verdict.notes, *notes))
+    except KeyboardInterrupt:
+        job = jobs[-1]
+        yield job, _lost(job, options, "interrupted")
+
+
+def _lost(job: Job, options: dict[str, Any], why: str) -> Verdict:
+    """Conclude nothing of a spec whose worker gave no answer."""
+    searched = Searched(
+        options["strategy"], options["network"], options["time_model"] or ANY_TIME, 0, 0, None, 0.0,
+        why, options["faults"], workers=options["workers"],
+    )  # fmt: skip
+    return Verdict(job[1].name, "Inconclusive", searched, complete=False)
+
+
+def _with_corpus(
+    path: str, spec: Spec, parameters: dict[str, Any], options: dict[str, Any]
+) -> Verdict:
+    """Check a spec, what is known of it first, and keep what is found."""
+    if options["no_corpus"]:
+        return _check(spec, parameters, options)
+    asked = options["time_model"] or ANY_TIME
+    question = Question(
+        _address(path), spec.name, parameters, options["network"],
+        BOUNDED if options["strategy"] in RANDOM else asked, options["faults"],
+    )  # fmt: skip
+    corpus = Corpus(options["corpus_path"], question)
+    source = source_hash(path.partition(":")[0])
+    verdict = _check(spec, parameters, options, corpus.runs(spec, source))
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    corpus.keep(verdict, since=today, source=source)
+    return replace(verdict, notes=(*verdict.notes, *corpus.problems))
+
+
+def _address(path: str) -> str:
+    """Name a spec in one way, from wherever below the current folder it is named."""
+    full = os.path.abspath(path)
+    here = os.path.relpath(full)
+    return (full if here.startswith("..") else here).replace(os.sep, "/")
+
+
+def _check(
+    spec: Spec,
+    parameters: dict[str, Any],
+    options: dict[str, Any],
+    known: Sequence[Callable[[], Again]] = (),
+) -> Verdict:
     start = time.monotonic()
     progress = Progress(options["quiet"] or options["as_json"])
 
@@ -159,6 +285,11 @@ def _check(spec: Spec, parameters: dict[str, Any], options: dict[str, Any]) -> V
         spent = time.monotonic() - start
         bad = ", a bad one found" if found else ""
         progress.show(f"{spec.name}: {runs} runs, {transitions} transitions, {spent:.1f} s{bad}")
+
+    def elapsed() -> float:
+        if Told.stop:
+            raise KeyboardInterrupt
+        return time.monotonic() - start
 
     budget = Budget(options["runs"], options["seconds"], options["effects"])
     try:
@@ -172,7 +303,10 @@ def _check(spec: Spec, parameters: dict[str, Any], options: dict[str, Any]) -> V
                 seed=options["seed"],
                 faults=options["faults"],
                 time=options["time_model"] or ANY_TIME,
-                elapsed=lambda: time.monotonic() - start,
+                rare=options["rare"],
+                known=known,
+                workers=options["workers"],
+                elapsed=elapsed,
                 progress=show,
             )
     finally:
@@ -238,7 +372,7 @@ def _evidence(path: str, spec: Spec, verdict: Verdict) -> Evidence:
 def _lines(path: str, verdict: Verdict, shown: Evidence | None) -> Iterator[str]:
     word = color(verdict.word, fg=COLORS[verdict.word], bold=True)
     yield f"{word:<12} {path}  {verdict.sentence}"
-    for note in verdict.notes:
+    for note in (*(one.sentence for one in verdict.known), *verdict.notes):
         yield f"    {note}"
     if verdict.counterexample is not None and shown is not None:
         yield from violation(verdict.counterexample, shown)
@@ -259,12 +393,22 @@ def _object(path: str, verdict: Verdict, shown: Evidence | None) -> dict[str, An
             "runs": searched.runs, "transitions": searched.transitions,
             "situations": searched.situations, "seconds": round(searched.seconds, 3),
             "why_stopped": searched.why_stopped, "faults": searched.faults, "hits": searched.hits,
-            "behaviours": searched.behaviours, "unseen": searched.unseen,
+            "behaviours": searched.behaviours, "unseen": searched.unseen, "rare": searched.rare,
+            "workers": searched.workers,
         },
         "notes": list(verdict.notes),
+        "corpus": [
+            {
+                "failure": list(one.kept.failure), "text": one.kept.text, "since": one.kept.since,
+                "status": one.status, "why": one.why, "file": one.kept.path,
+            }
+            for one in verdict.known
+        ],
     }  # fmt: skip
     if verdict.counterexample is not None and shown is not None:
         found["findings"] = listed(verdict.counterexample.findings)
+        found["known"] = bool(verdict.since)
+        found["since"] = verdict.since or None
         found["transitions"] = verdict.counterexample.transitions
         found["deviations"] = verdict.counterexample.deviations
         found["parameters"] = parameters_text(verdict.counterexample.parameters)

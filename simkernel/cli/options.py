@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
@@ -77,19 +77,3 @@ def _value(name: str, text: str, default: Any) -> Any:
             hint=f"Its default is {default!r}.",
         )
     return value
-
-
-def parameters_back(spec: Spec, texts: Mapping[str, Any]) -> dict[str, Any]:
-    """Read parameters back from a trace or blob."""
-    given = {}
-    for name, text in texts.items():
-        try:
-            given[name] = ast.literal_eval(text)
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
-            raise UsageError(
-                f"parameter {name!r} cannot be read: {text!r}",
-                where="trace",
-                hint="Record it again.",
-            ) from error
-    spec.arguments(given)
-    return given

@@ -13,13 +13,12 @@ from reports.film import Camera, Film
 from reports.html import Markup
 from reports.run_page import run_page
 from reports.statem import seen
-from simkernel.cli.options import parameters_back
 from simkernel.errors import ReplayDiverged, SimkernelError, SpecError, UsageError
 from simkernel.kernel.guards import guards
 from simkernel.kernel.watchdog import watchdog
 from simkernel.loading import load, source_hash
 from simkernel.settings import Settings
-from simkernel.spec import run
+from simkernel.spec import parameters_back, run
 from simkernel.trace.blob import parameters_text
 from simkernel.trace.reader import Trace, read
 from simkernel.trace.replay import Replay

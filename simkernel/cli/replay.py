@@ -16,7 +16,7 @@ from reports.scene import plain, scene
 from reports.terminal import around, diagram, difference
 from simkernel.cli import exit_codes
 from simkernel.cli.debugger import HELP, Debugger
-from simkernel.cli.options import json_option, parameters_back
+from simkernel.cli.options import json_option
 from simkernel.cli.reel import case_of_reel, pictures, reel_of, write
 from simkernel.cli.terminal import emit, screen
 from simkernel.errors import ReplayDiverged, SpecError, UsageError
@@ -24,7 +24,7 @@ from simkernel.kernel.guards import guards
 from simkernel.kernel.view import view
 from simkernel.kernel.watchdog import watchdog
 from simkernel.loading import load, source_hash
-from simkernel.spec import Spec, run
+from simkernel.spec import Spec, parameters_back, run
 from simkernel.trace.blob import is_blob, parse
 from simkernel.trace.reader import Trace, read
 from simkernel.trace.replay import Replay

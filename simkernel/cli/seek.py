@@ -15,12 +15,12 @@ from checkers.ahead import Ahead, Walked, ahead
 from checkers.finding import listed
 from reports.cast import Cast
 from simkernel.cli.journey import Journey, path_of, path_text
-from simkernel.cli.options import parameters_back
 from simkernel.errors import SimkernelError
 from simkernel.kernel.guards import guards
 from simkernel.kernel.watchdog import watchdog
 from simkernel.loading import load
 from simkernel.settings import Settings
+from simkernel.spec import parameters_back
 
 POLITE = 5
 

@@ -10,23 +10,26 @@ and with the command that runs just that one again. Nothing is imported before a
 
 from __future__ import annotations
 
+import datetime
 import inspect
 import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from checkers.corpus import Corpus
     from checkers.verdict import Verdict
     from simkernel.spec import Result, Spec
 
 TRACES = Path(".simkernel")
 OF_SPEC = ("properties", "expect", "horizon_ms", "settle", "victims")
-OF_CHECK = ("runs", "seconds", "strategy", "network", "seed", "faults", "require_complete")
+OF_CHECK = ("runs", "seconds", "strategy", "network", "time", "seed", "faults", "require_complete")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,6 +40,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--sim-seed", type=int, help="seed of the first run")
     group.addoption("--sim-strategy", help="how to search, as `simkernel check --strategy`")
     group.addoption("--sim-network", help="node or cluster")
+    group.addoption("--sim-corpus", metavar="DIR", help="keep violations there, not in .simkernel/")
+    group.addoption("--sim-no-corpus", action="store_true", help="keep no violations")
     group.addoption("--sim-replay", metavar="BLOB", help="run only what a failed test printed")
 
 
@@ -81,11 +86,12 @@ class Sim:
         """Check a system; the test fails if it is violated, or if the search gave no answer.
 
         `parameters` are the arguments of `main`. Options are those of the mark: runs (200),
-        seconds (60), strategy ("portfolio"), network ("node"), seed (0), faults (0),
-        require_complete (False), and those of a spec: properties, expect, horizon_ms, settle,
-        victims.
+        seconds (60), strategy ("portfolio"), network ("node"), time ("any"; "bounded" where steps
+        take up to 10 ms), seed (0), faults (0), require_complete (False), and those of a spec:
+        properties, expect, horizon_ms, settle, victims. What was found before is run first.
         """
         from checkers.check import Budget, check
+        from simkernel.loading import source_hash
 
         for name in options:
             if name not in OF_CHECK + OF_SPEC:
@@ -94,13 +100,18 @@ class Sim:
         spec = self._spec(main, parameters or {}, options)
         if blob := self.item.config.getoption("--sim-replay"):
             return self._replayed(spec, blob)
+        strategy = self._option("strategy", options, "portfolio")
+        network = self._option("network", options, "node")
+        corpus = self._corpus(spec, strategy, network, options)
         start = time.monotonic()
         with _watched():
             verdict = check(
                 spec,
                 {},
-                strategy=self._option("strategy", options, "portfolio"),
-                network=self._option("network", options, "node"),
+                strategy=strategy,
+                network=network,
+                time=options.get("time", "any"),
+                known=corpus.runs(spec, source_hash(spec.path)) if corpus is not None else (),
                 budget=Budget(
                     runs=self._option("runs", options, 200),
                     seconds=self._option("seconds", options, 60.0),
@@ -109,8 +120,29 @@ class Sim:
                 faults=options.get("faults", 0),
                 elapsed=lambda: time.monotonic() - start,
             )
+        if corpus is not None:
+            today = datetime.datetime.now(datetime.UTC).date().isoformat()
+            corpus.keep(verdict, since=today, source=source_hash(spec.path))
+            verdict = replace(verdict, notes=(*verdict.notes, *corpus.problems))
         self._judge(spec, verdict, bool(options.get("require_complete")))
         return verdict
+
+    def _corpus(
+        self, spec: Spec, strategy: str, network: str, options: Mapping[str, Any]
+    ) -> Corpus | None:
+        from checkers.corpus import Corpus, Question
+        from checkers.search import ANY_TIME, BOUNDED
+        from checkers.strategies import RANDOM, known_time
+
+        asked = known_time(options.get("time", ANY_TIME))
+        if self.item.config.getoption("--sim-no-corpus"):
+            return None
+        folder = self.item.config.getoption("--sim-corpus") or TRACES / "corpus"
+        times = BOUNDED if strategy in RANDOM else asked
+        faults = options.get("faults", 0)
+        return Corpus(
+            Path(folder), Question(self.item.nodeid, spec.name, {}, network, times, faults)
+        )
 
     def run(self, main: Callable[..., Any], *args: Any, **options: Any) -> Result:
         """Run a system once, as `simkernel.simulate` does."""
@@ -141,7 +173,8 @@ class Sim:
         self.item.user_properties.append(("simkernel", f"{verdict.word} {verdict.sentence}"))
         if verdict.word == "Held" and (verdict.complete or not require_complete):
             return
-        lines = [f"{verdict.word} {verdict.sentence}", *verdict.notes]
+        told = (one.sentence for one in verdict.known)
+        lines = [f"{verdict.word} {verdict.sentence}", *told, *verdict.notes]
         if verdict.counterexample is not None:
             lines += self._shown(spec, verdict)
         pytest.fail("\n".join(lines), pytrace=False)

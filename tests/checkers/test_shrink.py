@@ -55,7 +55,7 @@ def test_two_deviations_are_left_of_many(seed: int) -> None:
     """The second sender has to start, and to send, before the first one sends."""
     spec = of(wrong_order)
     example = example_of(spec, seed)
-    shrinker = Shrinker(spec, {}, example)
+    shrinker = Shrinker(spec, {}, example.findings[0].identity, example.settings)
     long = shrinker.made(example.settings, Walk(example.settings.seed).pick)
     assert len(long.defaults) >= 5
     small = shrink(spec, {}, example)

@@ -97,6 +97,7 @@ def commands(text: str) -> list[Command]:
 def environment() -> dict[str, str]:
     """Describe a plain terminal, and this tree rather than another one that may be installed."""
     plain = {"NO_COLOR": "1", "COLUMNS": "100", "TERM": "dumb", "PYTHONPATH": str(ROOT)}
+    plain["SIMKERNEL_NO_CORPUS"] = "1"  # what was found yesterday is no matter
     inherited = {name: text for name, text in os.environ.items() if name not in TALKATIVE}
     return inherited | plain
 

@@ -149,3 +149,27 @@ def test_nothing_is_imported_before_a_test_needs_it(tmp_path: Path) -> None:
     )
     done = pytest_run(tmp_path, "-q")
     assert done.returncode == 0, done.stdout
+
+
+def test_what_a_test_found_before_is_run_first(folder: Path) -> None:
+    first = pytest_run(folder, "-q", "test_race.py::test_race")
+    assert "known since" not in first.stdout
+    again = pytest_run(folder, "-q", "test_race.py::test_race", "--sim-runs", "1")
+    assert again.returncode == 1
+    assert "the second was faster" in again.stdout
+    assert ": still fails" in again.stdout
+    alone = pytest_run(
+        folder, "-q", "test_race.py::test_race", "--sim-runs", "1", "--sim-no-corpus"
+    )
+    assert alone.returncode == 0
+
+
+def test_the_mark_takes_a_time_model(folder: Path) -> None:
+    text = RACE.replace("(runs=50)", '(strategy="dfs", time="bounded")')
+    (folder / "test_race.py").write_text(text, encoding="utf-8")
+    done = pytest_run(folder, "-q", "test_race.py::test_no_race", "--junit-xml", "out.xml")
+    assert done.returncode == 0, done.stdout
+    assert "time bounded" in (folder / "out.xml").read_text(encoding="utf-8")
+    (folder / "test_race.py").write_text(text.replace('"bounded"', '"soon"'), encoding="utf-8")
+    done = pytest_run(folder, "-q", "test_race.py::test_no_race")
+    assert "'soon' is no time model of a search" in done.stdout
