@@ -15,6 +15,7 @@ from reports.html import Markup, data, joined, page, tag
 from reports.listing import Event
 from reports.plots import numbers
 from reports.scene import Scene, books, kind_of, milliseconds, plain, restarted, scene
+from simkernel.kernel.driver import seldom_collected
 
 WORDS = {"Held": "✔", "Violated": "✖", "Inconclusive": "?", "Run": "▶"}
 ROW_TEXT_MAX = 280
@@ -24,6 +25,11 @@ _PLACE = re.compile(r"spec\.[\w.]+:(\d+)")
 
 def run_page(case: Case, extra: Sequence[Markup] = ()) -> str:
     """Give the page of a case; `extra` are sections of their own between the run and its events."""
+    with seldom_collected():  # it makes many small things, and no cycles
+        return _run_page(case, extra)
+
+
+def _run_page(case: Case, extra: Sequence[Markup]) -> str:
     shown = scene(case)
     title = f"{case.word}: {case.spec}"
     parting, compared = "", None
