@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from checkers.judged import Judged
@@ -19,7 +20,7 @@ from simkernel.spec import Spec, chooser_of
 
 NEAR_MAX = 60  # runs that differ in a step
 DRAWN_MAX = 100
-STEPS_MAX = 100_000  # of all runs together
+STEPS_MAX = 20_000  # of all runs together
 
 Picks = tuple[tuple[int, str], ...]
 
@@ -43,14 +44,18 @@ def passing(spec: Spec, parameters: Mapping[str, Any], settings: Settings) -> Se
 
 
 def _near(spec: Spec, parameters: Mapping[str, Any], settings: Settings) -> Iterator[Settings]:
-    picks = settings.picks
-    ways: list[Picks] = [picks[:kept] for kept in range(len(picks) - 1, -1, -1)]
-    for step, other in reversed(_others(spec, parameters, settings)):
-        ways.append((*(pick for pick in picks if pick[0] < step), (step, other)))
-    for way in ways[:NEAR_MAX]:
+    for way in islice(_ways(spec, parameters, settings), NEAR_MAX):
         yield replace(settings, picker="recorded", picks=way)
     for seed in range(DRAWN_MAX):
         yield replace(settings, picker="walk", picks=(), seed=seed)
+
+
+def _ways(spec: Spec, parameters: Mapping[str, Any], settings: Settings) -> Iterator[Picks]:
+    picks = settings.picks
+    for kept in range(len(picks) - 1, -1, -1):
+        yield picks[:kept]
+    for step, other in reversed(_others(spec, parameters, settings)):
+        yield (*(pick for pick in picks if pick[0] < step), (step, other))
 
 
 def _others(spec: Spec, parameters: Mapping[str, Any], settings: Settings) -> list[tuple[int, str]]:

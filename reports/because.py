@@ -65,7 +65,20 @@ def _turns(events: Sequence[Event], found: Sequence[int]) -> list[int]:
         or (events[row].get("e") == "timeout" and events[row].get("p") in who)
         or (events[row].get("e") == "end" and events[row].get("reason") not in ENDS)
     ]
-    return turns[-LINKS_MAX:]
+    turns = turns[-LINKS_MAX:]
+    last = max(found)
+    return turns + [at for row in turns for at in _instead(events, row) if at < last]
+
+
+def _instead(events: Sequence[Event], row: int) -> list[int]:
+    """Give what a process that gave up waiting did then."""
+    event = events[row]
+    if event.get("e") != "timeout":
+        return []
+    for at in range(row + 1, len(events)):
+        if events[at].get("p") == event["p"] and events[at].get("e") != "note":
+            return [at] if events[at].get("e") in DEEDS else []
+    return []
 
 
 def cause_of(events: Sequence[Event], arrows: Arrows, row: int) -> int | None:

@@ -7,6 +7,7 @@ something else.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -20,6 +21,7 @@ ROW, LANE, LEFT, TOP, TEXT, GAP = 22, 78, 66, 66, 330, 26
 BEFORE = 5  # rows that both have, shown before the first difference
 ROWS_MAX = 120
 LABEL_MAX = 12
+_REF = re.compile(r"#ref<[^>]*>")
 HIDDEN = frozenset({"n", "t"})
 
 
@@ -66,7 +68,8 @@ def compare(failing: Scene, passing: Scene) -> Comparison:
 def _by_process(scene: Scene) -> dict[str, list[tuple[int, str]]]:
     found: dict[str, list[tuple[int, str]]] = {}
     for row, event in enumerate(scene.reel.events):
-        text = str([(key, value) for key, value in event.items() if key not in HIDDEN])
+        told = str([(key, value) for key, value in event.items() if key not in HIDDEN])
+        text = _REF.sub("#ref", told)  # their numbers say how many were made before
         found.setdefault(event.get("p", ""), []).append((row, text))
     return found
 

@@ -25,6 +25,7 @@ _STACK = re.compile(r"stack\[([^\]]*)\]")
 _RAISED = re.compile(
     r"""Raised\(name='(\w*)', message=(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\)"""
 )
+_CALL = re.compile(r"\bin \('call', ([^,()]+), (.*)\)$")
 _OF_SPEC = re.compile(r"\bspec\.\w+\.(?=\w)")
 _WITH_PLACE = re.compile(r"\(((?:[^()]|\([^()]*\))*), (at [\w.<>]+:\d+)\)")
 # What the library runs for its users: the class that they wrote is the first argument.
@@ -83,6 +84,8 @@ class Cast:
             text = _OF_SPEC.sub("", text)
         if "Raised(" in text:
             text = _RAISED.sub(_error, text)
+        if "in ('call', " in text:
+            text = _CALL.sub(r"for the answer of \1 to \2", text)
         return _WITH_PLACE.sub(r"\1, \2", text) if ", at " in text else text
 
 

@@ -109,11 +109,12 @@ def dot(diagram: Diagram) -> graphviz.Digraph:
                 if box.name in names:
                     _node(inner, box)
     most = max((edge.count for edge in diagram.edges), default=1)
+    bad = {box.name for box in diagram.boxes if box.bad}
     for edge in diagram.edges:
+        color = FAINT if not edge.seen else BAD if edge.target in bad else INK
         made.edge(
             edge.source, edge.target, quoted(_apart(edge.label)),
-            penwidth=_width(edge.count, most), color=INK if edge.seen else FAINT,
-            fontcolor=INK if edge.seen else FAINT,
+            penwidth=_width(edge.count, most), color=color, fontcolor=color,
             style="dotted" if not edge.seen else "dashed" if edge.dashed else "solid",
         )  # fmt: skip
     return made

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 from simkernel.errors import TermError
+from simkernel.freezing import ATOMIC
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.process import AT_REST, BUSY, EXITING, LIFE, WAITING, Process
 from simkernel.otp.dynamic_supervisor import Flock, Member
@@ -279,6 +280,8 @@ def _key(key: Any) -> str:
 
 
 def _text(value: Any) -> str:
+    if type(value) in ATOMIC:
+        return cut(show(value))
     try:
         return cut(show(freeze(value, "state")))
     except (TermError, RecursionError):

@@ -137,6 +137,8 @@ def _note(e: Event) -> str:
             return f"· postpones {_event_type(told['type'])} {told['content']}"
         case "call":
             return f"· calls {told['server']}: {told['request']}"
+        case "gave up":
+            return f"· gives up: {told['id']} had to be started again too often"
         case "called":
             return f"· its call to {told['server']} is answered: {told['answer']}"
         case "state entered" if "old" in told:

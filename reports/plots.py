@@ -13,7 +13,7 @@ from html import escape
 from reports.html import Markup, tag
 from reports.scene import Scene, milliseconds, restarted
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640, 170, 54, 28, 12, 130
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640, 170, 84, 28, 12, 130
 CURVES_MAX, POINTS_MAX = 6, 600
 STYLES = ("c0", "c1", "c2", "c3", "c4", "c5")
 

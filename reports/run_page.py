@@ -15,6 +15,7 @@ from reports.html import Markup, data, joined, page, tag
 from reports.listing import Event
 from reports.plots import numbers
 from reports.scene import Scene, books, kind_of, milliseconds, plain, restarted, scene
+from simkernel.kernel.driver import seldom_collected
 
 WORDS = {"Held": "✔", "Violated": "✖", "Inconclusive": "?", "Run": "▶"}
 ROW_TEXT_MAX = 280
@@ -24,6 +25,11 @@ _PLACE = re.compile(r"spec\.[\w.]+:(\d+)")
 
 def run_page(case: Case, extra: Sequence[Markup] = ()) -> str:
     """Give the page of a case; `extra` are sections of their own between the run and its events."""
+    with seldom_collected():  # it makes many small things, and no cycles
+        return _run_page(case, extra)
+
+
+def _run_page(case: Case, extra: Sequence[Markup]) -> str:
     shown = scene(case)
     title = f"{case.word}: {case.spec}"
     parting, compared = "", None
@@ -100,8 +106,8 @@ def _excerpt(case: Case, text: str, process: str) -> Markup | None:
     if reel is None or not reel.source:
         return None
     found = _PLACE.search(text)
-    line = int(found[1]) if found else _waits_at(reel, process)
     lines = reel.source.splitlines()
+    line = int(found[1]) if found else _waits_at(reel, process) or _declared_at(lines, process)
     if line is None or not 1 <= line <= len(lines):
         return None
     first = max(1, line - SOURCE_AROUND)
@@ -116,6 +122,13 @@ def _excerpt(case: Case, text: str, process: str) -> Markup | None:
     return tag(
         "figure", tag("figcaption", label), tag("pre", *rows, tabindex="0", aria_label=label)
     )
+
+
+def _declared_at(lines: Sequence[str], name: str) -> int | None:
+    """Give the line that declares a property, by its name."""
+    quoted = (f'"{name}"', f"'{name}'")
+    found = (at for at, line in enumerate(lines, 1) if name and any(one in line for one in quoted))
+    return next(found, None)
 
 
 def _waits_at(reel: Reel, process: str) -> int | None:

@@ -123,6 +123,8 @@ def kind_of(event: Event) -> str:
         return str(event["s"])
     if kind == "note" and event.get("kind") == "state entered":
         return "state"
+    if kind == "exit":
+        return "send_exit"  # an exit signal leaves; `exit` is where it is handled
     return "fault" if kind in FAULTS else kind
 
 

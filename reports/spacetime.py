@@ -97,7 +97,7 @@ def _times(shown: Scene, picked: Sequence[int], y: dict[int, int]) -> list[str]:
 def _life(shown: Scene, pid: str, x: int, y: dict[int, int], height: int) -> str:
     events = shown.reel.events
     own = [row for row in y if events[row].get("p", "") == pid]
-    ended = any(events[row].get("e") == "end" for row in own)
+    ended = shown.lives.get(pid, (0, len(events)))[1] < len(events)
     end = y[own[-1]] if ended else height
     return (
         f'<line x1="{x}" x2="{x}" y1="{y[own[0]]}" y2="{end}" stroke="#b9c0c8" stroke-width="2"/>'

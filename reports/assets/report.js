@@ -22,7 +22,7 @@ function report(D, options) {
     return made;
   }
   function ms(us) {
-    return us < 1e7 ? +(us / 1000).toPrecision(6) + " ms" : +(us / 1e6).toPrecision(6) + " s";
+    return us < 1e7 ? +(us / 1000).toPrecision(5) + " ms" : +(us / 1e6).toPrecision(5) + " s";
   }
 
   // --- What the page holds -----------------------------------------------------------------------
@@ -136,7 +136,8 @@ function report(D, options) {
     root.style.setProperty("--lanes", laneList.length * laneWidth + "px");
     $("space").style.height = shown.length * ROW + "px";
     const fits = Math.max(420, shown.length * ROW + (laneWidth < 64 ? 120 : 46));
-    document.querySelector(".panes").style.height = Math.min(fits, Math.max(420, innerHeight - 130)) + "px";
+    const most = live ? Math.max(360, innerHeight - 420) : Math.max(420, innerHeight - 130);
+    document.querySelector(".panes").style.height = Math.min(fits, most) + "px";
     header();
     select(nearest(current), true);
   }

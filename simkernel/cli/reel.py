@@ -14,6 +14,7 @@ from reports.html import Markup
 from reports.run_page import run_page
 from reports.statem import seen
 from simkernel.errors import ReplayDiverged, SimkernelError, SpecError, UsageError
+from simkernel.kernel.driver import seldom_collected
 from simkernel.kernel.guards import guards
 from simkernel.kernel.watchdog import watchdog
 from simkernel.loading import load, source_hash
@@ -37,7 +38,8 @@ def reel(trace: Trace) -> Reel:
 
 def reel_of(trace: Trace) -> Reel:
     """Replay a trace and film it; whatever hinders that is raised."""
-    return _reel(trace, _film(trace), "")
+    with seldom_collected():
+        return _reel(trace, _film(trace), "")
 
 
 def _reel(trace: Trace, film: Film | None, why: str) -> Reel:

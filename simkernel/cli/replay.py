@@ -52,7 +52,7 @@ def command(what: str, at: int | None, stepping: bool, as_json: bool) -> int:
     """
     if stepping and as_json:
         raise UsageError("stepping is a dialogue", where="--step --json", hint="Use --at N --json.")
-    trace = _of_blob(what) if is_blob(what) else read(what)
+    trace = of_blob(what) if is_blob(what) else read(what)
     spec = _load(trace)
     given = parameters_back(spec, trace.header["parameters"])
     changed = trace.header.get("source") != source_hash(trace.header["spec"].partition(":")[0])
@@ -91,7 +91,7 @@ def _load(trace: Trace) -> Spec:
         ) from error
 
 
-def _of_blob(text: str) -> Trace:
+def of_blob(text: str) -> Trace:
     """Make the run that a blob describes, and give it as a trace to follow."""
     blob = parse(text)
     header = {"spec": blob.spec, "parameters": blob.parameters, "source": blob.source}

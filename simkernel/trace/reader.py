@@ -12,6 +12,8 @@ from simkernel.errors import TraceUnreadable, UsageError
 from simkernel.settings import Settings
 from simkernel.trace.writer import SCHEMA
 
+PARSED_MAX = 100_000
+
 
 @dataclass
 class Trace:
@@ -22,6 +24,7 @@ class Trace:
     settings: Settings
     lines: list[str] = field(default_factory=list)
     last: dict[str, Any] | None = None
+    parsed: list[dict[str, Any]] = field(default_factory=list)  # of the first lines, as read
 
     @property
     def torn(self) -> bool:
@@ -30,7 +33,8 @@ class Trace:
 
     def events(self) -> Iterator[dict[str, Any]]:
         """Give the events as dictionaries."""
-        for number, line in enumerate(self.lines, 2):
+        yield from self.parsed
+        for number, line in enumerate(self.lines[len(self.parsed) :], 2 + len(self.parsed)):
             yield _object(line, self.path, number)
 
 
@@ -60,6 +64,8 @@ def read(path: str | Path) -> Trace:
             trace.last = event
         else:
             trace.lines.append(line)
+            if number < PARSED_MAX:  # longer ones would be held twice
+                trace.parsed.append(event)
     return trace
 
 

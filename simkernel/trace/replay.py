@@ -35,7 +35,7 @@ class Replay:
     def forward(self) -> list[str]:
         """Let the next transition happen; gives the lines that it made."""
         expected = self.trace.lines[self._line]
-        transition = self._transition(expected)
+        transition = self._transition(expected, self._line)
         if not self.machine.allows(transition):
             self._diverged(expected, "which is not possible here")
         lines = self.recorder.lines
@@ -64,9 +64,10 @@ class Replay:
         if last.get("hash") != self.recorder.hash:
             self._diverged(f"hash {last.get('hash')}", f"hash {self.recorder.hash}")
 
-    def _transition(self, line: str) -> Any:
+    def _transition(self, line: str, number: int) -> Any:
+        parsed = self.trace.parsed
         try:
-            return transition_of(json.loads(line))
+            return transition_of(parsed[number] if number < len(parsed) else json.loads(line))
         except (KeyError, ValueError, TypeError, UsageError) as error:
             raise TraceUnreadable(
                 f"it is no event that can be replayed: {error}",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reports.exports import FORMATS
+from reports.exports import FORMATS, SHIVIZ
 from reports.run_page import run_page
 from simkernel.cli.reel import case_of
 from tests.browser.chromium import NODE, shot
@@ -227,6 +227,21 @@ def test_axe_finds_nothing_serious(show: Open, crash: str, scheme: str) -> None:
     serious = [one for one in found if one["impact"] in ("serious", "critical")]
     told = [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in serious]
     assert told == []
+
+
+@pytest.mark.parametrize("spec", ["specs/guide/counter.py", "tests/reports/hostile.py"])
+def test_shiviz_expression_is_read_by_the_engine_that_shiviz_runs_on(
+    show: Open, spec: str, tmp_path: Path
+) -> None:
+    page = show("<!doctype html><html lang=en><title>s</title><body></body></html>")
+    text = FORMATS["shiviz"](filmed(recorded(spec, tmp_path)))
+    found = page.evaluate(
+        """([text, pattern]) => [...text.matchAll(new RegExp(pattern, "gm"))].map(
+            (one) => [one.groups.host, JSON.parse(one.groups.clock), one.groups.event])""",
+        [text, SHIVIZ],
+    )
+    assert len(found) * 2 == len(text.splitlines())
+    assert all(clock[host] > 0 and event for host, clock, event in found)
 
 
 @pytest.mark.parametrize("spec", ["specs/guide/counter.py", "tests/reports/hostile.py"])

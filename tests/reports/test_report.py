@@ -253,7 +253,7 @@ def test_the_chain_of_a_late_reply_has_the_question_and_the_time_that_ran_out(
     told = [(events[at]["p"], events[at]["e"]) for at in chain(events, arrows(events), row)]
     assert told == [
         ("<root>", "send"), ("<root.1>", "take"), ("<root.1>", "choose"), ("<root.1>", "enter"),
-        ("<root>", "timeout"), ("<root.1>", "expire"), ("<root.1>", "timeout"),
+        ("<root>", "timeout"), ("<root>", "send"), ("<root.1>", "expire"), ("<root.1>", "timeout"),
         ("<root.1>", "send"), ("<root>", "take"), ("<root>", "end"),
     ]  # fmt: skip
 
