@@ -113,6 +113,7 @@ def check(
     seed: int = 0,
     faults: int = 0,
     time: str = ANY_TIME,
+    rare: bool = False,
     known: Iterable[Callable[[], Again]] = (),
     workers: int = 1,
     elapsed: Callable[[], float] = lambda: 0.0,
@@ -128,7 +129,7 @@ def check(
     known_kinds(spec.expect)
     budget = budget or Budget()
     state = _Progress()
-    plan = Plan(spec, parameters, network, budget.runs, budget.effects, seed, faults, time)
+    plan = Plan(spec, parameters, network, budget.runs, budget.effects, seed, faults, time, rare)
     fleet = _fleet(workers, spec, budget, elapsed, state)
     search = begin(strategy, replace(plan, fleet=fleet))
 
@@ -254,6 +255,7 @@ def _verdict(spec: Spec, search: Search, network: str, state: _Progress) -> Verd
         seconds=state.seconds,
         why_stopped=state.cut,
         faults=search.plan.faults,
+        rare=search.plan.rare,
         hits=state.hits,
         behaviours=len(search.seen.counts) if search.seen is not None else None,
         unseen=search.seen.unseen if search.seen is not None else None,

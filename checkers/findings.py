@@ -14,12 +14,20 @@ from simkernel.kernel.process import WAITING, Process
 from simkernel.spec import waiting
 from simkernel.terms import Pid, Stack
 
-__all__ = ["KINDS", "Finding", "crashes_so_far", "findings", "quiet"]
+__all__ = ["KINDS", "Finding", "crashes_so_far", "findings", "quiet", "so_far"]
 
 
 def findings(m: Machine, ended: str) -> list[Finding]:
     """Give what is wrong with a run that has ended."""
     return [*_deadlocks(m, ended), *_crashes(m), *_stuck(m, ended), *remains(m, ended)]
+
+
+def so_far(m: Machine) -> list[Finding]:
+    """Give what is wrong already while a run goes on: deaths, and circles that nothing can open.
+
+    A death that takes others along may still be noticed by one of these.
+    """
+    return [*_deadlocks(m, driver.BUDGET), *_crashes(m)]
 
 
 def quiet(reason: Any) -> bool:

@@ -124,7 +124,7 @@ class Hunting(Base, ABC):
         latency = step if plan.network == "cluster" else (0.0, 0.0)
         return Settings(
             network=plan.network, seed=plan.seed + number, step_ms=step, latency_ms=latency,
-            picker=picker, effects_max=plan.effects, faults=plan.faults,
+            picker=picker, effects_max=plan.effects, faults=plan.faults, rare=plan.rare,
         )  # fmt: skip
 
     def scheduled(

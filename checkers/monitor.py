@@ -181,6 +181,19 @@ class Monitor:
                 found.append(Finding("property", name, f"{name}: {result.text}"))
         return found
 
+    def standing(self, m: Machine) -> dict[str, str]:
+        """Say of each property how it stands in the situation of `m`, the end perhaps."""
+        failed = {name for name, _ in self.failed}
+        said = {name: "reached" if name in self.reached else "not yet" for name in self.goals}
+        for name, one in self.left.items():
+            said[name] = "fulfilled" if one == TRUE else "holds so far"
+        said |= dict.fromkeys(self.refined, "holds so far")
+        for name, wanted in self.consistent.items():
+            history = [one for to, one in self.calls if to == wanted.server]
+            holds = wanted.order(history, wanted.model).holds
+            said[name] = "holds so far" if holds else "failed"
+        return said | dict.fromkeys(failed, "failed")
+
     # --- For searches ----------------------------------------------------------------------------
 
     def key(self) -> bytes:

@@ -13,33 +13,86 @@ from typing import Any
 
 from checkers.dependency import READ, clash
 from checkers.events import Actor, Event, Identities, Message
+from checkers.forced import Forced, must_of
 from checkers.recorder import Recorder
 from simkernel.kernel.patterns import takes
 from simkernel.kernel.process import AT_REST
 from simkernel.terms import Pid
 
 
-class Explored:
+class History:
+    """Events in an order in which they happened, each with its past, and the messages in it."""
+
+    clocked = False
+
+    def __init__(
+        self, events: list[Event], messages: dict[Pid, list[Message]],
+        consumed: dict[Pid, list[tuple[int, Message]]],
+    ):  # fmt: skip
+        self.events = events
+        self.messages = messages
+        self.consumed = consumed
+        self.touched: dict[Any, list[tuple[int, Any]]] = {}
+        self.all = (1 << len(events)) - 1
+        self._after: dict[int, int] = {}
+        self._forced: Forced | None = None
+        self._of: dict[Actor, list[int]] = {}
+        for place, event in enumerate(events):
+            self._of.setdefault(event.actor, []).append(place)
+
+    def relaxed(self, pid: Pid) -> bool:
+        """Tell whether the order in a mailbox is seen by receives alone, and known from them."""
+        return True
+
+    @property
+    def forced(self) -> Forced:
+        """The orders of arrivals that the receives of the run force."""
+        if self._forced is None:
+            self._forced = Forced(self)
+        return self._forced
+
+    def after(self, place: int) -> int:
+        """Give an event with all that happened because of it, or after it."""
+        found = self._after.get(place)
+        if found is None:
+            found = 0
+            for later in range(place, len(self.events)):
+                if self.events[later].past >> place & 1:
+                    found |= 1 << later
+            self._after[place] = found
+        return found
+
+    def previous(self, actor: Actor, keep: int) -> int:
+        """Give the place of the last event of an actor in a set, or -1."""
+        for place in reversed(self._of.get(actor, ())):
+            if keep >> place & 1:
+                return place
+        return -1
+
+    def unread(self, pid: Pid, before: int) -> list[Message]:
+        """Give the messages for `pid` that none of its events before a place has consumed."""
+        gone = {message.serial for at, message in self.consumed.get(pid, ()) if at < before}
+        return [message for message in self.messages.get(pid, ()) if message.serial not in gone]
+
+
+class Explored(History):
     """A run that was explored, as far as plans need it."""
 
     def __init__(self, recorder: Recorder):
-        self.events: list[Event] = recorder.events
-        self.relaxed = recorder.relaxed
+        super().__init__(recorder.events, recorder.messages, recorder.consumed)
+        self.recorder = recorder
         self.clocked = recorder.clocked
         self.touched = recorder.touched
-        self.messages = recorder.messages
-        self.consumed = recorder.consumed
         self.pending = recorder.pending
         self.handled = recorder.handled
         self.worded = recorder.worded
         self.lost = recorder.lost
-        self.all = (1 << len(self.events)) - 1
         self.left = self._left(recorder)
-        self._after: dict[int, int] = {}
         self._places: dict[int, int] | None = None
-        self._of: dict[Actor, list[int]] = {}
-        for place, event in enumerate(self.events):
-            self._of.setdefault(event.actor, []).append(place)
+
+    def relaxed(self, pid: Pid) -> bool:
+        """Tell the same of a mailbox that the search may have begun to tell apart."""
+        return self.recorder.relaxed(pid)
 
     @staticmethod
     def _left(recorder: Recorder) -> list[Actor]:
@@ -52,17 +105,6 @@ class Explored:
             if p.timer is not None and p.timer.kind == "expire":
                 left.append(("wait", pid) if recorder.clocked else ("body", pid))
         return left
-
-    def after(self, place: int) -> int:
-        """Give an event with all that happened because of it, or after it."""
-        found = self._after.get(place)
-        if found is None:
-            found = 0
-            for later in range(place, len(self.events)):
-                if self.events[later].past >> place & 1:
-                    found |= 1 << later
-            self._after[place] = found
-        return found
 
     def last_of(self, keep: int) -> list[int]:
         """Give the numbers of the events of a set that nothing in it comes after."""
@@ -79,30 +121,28 @@ class Explored:
             self._places = {event.number: place for place, event in enumerate(self.events)}
         return self._places.get(number, -1)
 
-    def previous(self, actor: Actor, keep: int) -> int:
-        """Give the place of the last event of an actor in a set, or -1."""
-        for place in reversed(self._of.get(actor, ())):
-            if keep >> place & 1:
-                return place
-        return -1
 
-    def unread(self, pid: Pid, before: int) -> list[Message]:
-        """Give the messages for `pid` that none of its events before a place has consumed."""
-        gone = {message.serial for at, message in self.consumed.get(pid, ()) if at < before}
-        return [message for message in self.messages.get(pid, ()) if message.serial not in gone]
-
-
-class Plan:
+class Change:
     """Events of a run to keep, and who comes next; `want` says which way, if not any."""
 
     __slots__ = ("actor", "keep", "place", "run", "want")
 
-    def __init__(self, run: Explored, keep: int, actor: Actor, want: Any = None, place: int = -1):
+    run: History
+
+    def __init__(self, run: History, keep: int, actor: Actor, want: Any = None, place: int = -1):
         self.run = run
         self.keep = keep
         self.actor = actor
         self.want = want  # None, a Transition, a Message to take, or "timeout"
         self.place = place  # of the receive that takes another message
+
+
+class Plan(Change):
+    """A change of a run that can be made again."""
+
+    __slots__ = ()
+
+    run: Explored
 
     def expected(self, identities: Identities) -> Iterator[int]:
         """Give the events that the plan may end with, of those that are known at all."""
@@ -263,12 +303,16 @@ def arrangements(plan: Plan) -> Iterator[tuple[list[int], int]]:
     """
     tried: set[int] = set()
     waiting = [plan.keep]
-    must = _must(plan)
+    must = must_of(plan)
     while waiting:
         keep = waiting.pop()
         if keep in tried or must & ~keep:
             continue
         tried.add(keep)
+        quick, in_the_way = plan.run.forced.order(plan, keep)
+        if not in_the_way:
+            yield quick, keep
+            continue
         order = Order(plan, keep)
         if order.sort():
             yield order.sorted, keep
@@ -276,15 +320,6 @@ def arrangements(plan: Plan) -> Iterator[tuple[list[int], int]]:
         waiting += [
             keep & ~plan.run.after(place) for place in order.suspects if not must >> place & 1
         ]
-
-
-def _must(plan: Plan) -> int:
-    run = plan.run
-    at = run.previous(plan.actor, plan.keep)
-    must = 0 if at < 0 else run.events[at].past
-    if type(plan.want) is Message:
-        must |= run.events[plan.want.came].past | run.events[plan.want.readable].past
-    return must
 
 
 class Order:
@@ -299,7 +334,7 @@ class Order:
         self._done: set[int] = set()
         self._path: list[tuple[int, int]] = []
         self._new = plan
-        self._must = _must(plan)
+        self._must = must_of(plan)
         self._force()
 
     def _force(self) -> None:

@@ -8,6 +8,7 @@ nothing is claimed that did not happen in a run.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,8 +17,9 @@ from checkers.events import Actor, Message
 from checkers.finding import short
 from checkers.findings import Finding
 from checkers.footprints import Widen
+from checkers.forced import arranged
 from checkers.judged import Judged
-from checkers.plans import Explored, Plan, arrangements, plans
+from checkers.plans import Explored, Plan, plans
 from checkers.recorder import Recorder, Watched
 from checkers.reduction import Reduction
 from checkers.strategies import deviations
@@ -26,7 +28,7 @@ from simkernel.kernel import driver
 from simkernel.kernel.machine import Transition
 from simkernel.settings import Settings
 from simkernel.spec import Spec
-from simkernel.terms import thaw
+from simkernel.terms import Pid, thaw
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,13 @@ class Predicted:
     change: str
     findings: tuple[Finding, ...]
     settings: Settings
-    transitions: int
+    path: tuple[Transition, ...]
     kept: int  # events of the run that come first, as they were
+
+    @property
+    def transitions(self) -> int:
+        """How long the run is."""
+        return len(self.path)
 
 
 @dataclass
@@ -80,13 +87,16 @@ class Predictor(Reduction):
         m = self.make()
         m.checking = True
         recorder = Recorder(m, self.identities, self.flags, by_message=True)
+        handled: Counter[Pid] = Counter()
         for number, step in enumerate(transitions):
             if step.kind == "expire" and not recorder.clocked:
                 continue  # the time-out that follows lets it expire
+            if step.kind == "handle":
+                handled[step.who] += 1
+                if handled[step.who] <= recorder.handlings[step.who]:
+                    continue  # what only makes a message readable was done when it arrived
             actor = _actor(recorder, step)
             options = recorder.of(actor)
-            if step.kind == "handle" and step not in options:
-                continue  # what only makes a message readable is done when it arrives
             if step not in options:
                 raise UsageError(
                     f"step {number}, {step}, cannot be followed under time any",
@@ -127,10 +137,11 @@ class Predictor(Reduction):
             if self._known(plan):
                 continue
             self.found.candidates += 1
-            order = next((o for o, keep in _orders(plan) if keep == plan.keep), None)
-            if order is None:
+            arrangement = arranged(plan)
+            if arrangement is None:
                 self.found.impossible += 1
                 continue
+            order, keep = arrangement
             recorder = self._run(plan, order)
             if recorder is None:
                 self.found.blocked += 1
@@ -144,8 +155,8 @@ class Predictor(Reduction):
             picks = deviations(fresh, path)
             fresh.close()
             yield Predicted(
-                _change(plan), found, replace(self.settings, picks=picks), len(path),
-                plan.keep.bit_count(),
+                _change(plan), found, replace(self.settings, picks=picks), tuple(path),
+                keep.bit_count(),
             )  # fmt: skip
 
     def _novel(self, run: Explored) -> list[Plan]:
@@ -160,14 +171,6 @@ class Predictor(Reduction):
             if first.setdefault(key, plan) is not plan:
                 rest.append(plan)
         return [*first.values(), *rest]
-
-
-def _orders(plan: Plan) -> Iterator[tuple[list[int], int]]:
-    if plan.place >= 0:
-        yield from arrangements(plan)
-        return
-    places = [place for place in range(plan.keep.bit_length()) if plan.keep >> place & 1]
-    yield [*places, -1], plan.keep
 
 
 def _actor(recorder: Recorder, step: Transition) -> Actor:

@@ -9,7 +9,7 @@ without a choice; `Recorder.path` has all of them, in order.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -80,6 +80,7 @@ class Recorder:
         self.handled: dict[int, int] = {}  # by the arrival of a signal that is not handled at once
         self.pending: dict[Pid, list[int]] = {}  # such arrivals
         self.handles: dict[Pid, int] = {}  # the last event that handled something
+        self.handlings: Counter[Pid] = Counter()  # how many signals each process has handled
         self.worded: set[int] = set()  # those that bring messages
         self.lost: list[tuple[int, Actor]] = []  # (event, who could act before it and not after)
         self.early: set[tuple[str, Pid]] = set()  # who has handled what kind early
@@ -107,12 +108,10 @@ class Recorder:
                 return [Transition("take", pid)]
             if p.arrived and p.arrived[0][0] == codes.S_ANSWER:
                 return [Transition("handle", pid)]
-            if p.arrived:
-                return []
-            if p.expired or self._may_expire(p):
+            if timer is not None and timer.kind == "done":
+                return [Transition("done", pid)] if m.clock.may(timer) else []
+            if not p.arrived and (p.expired or self._may_expire(p)):
                 return [Transition("timeout", pid)]
-            if timer is not None and timer.kind == "done" and m.clock.may(timer):
-                return [Transition("done", pid)]
             return []
         options: list[Transition] = []
         m.transitions(p, options)
@@ -448,6 +447,7 @@ class Recorder:
         p = m.processes[pid]
         size = len(p.mailbox or ())
         came, _ = self.queues[pid].popleft()
+        self.handlings[pid] += 1
         step = Transition("handle", pid)
         self.path.append(step)
         m.apply(step)

@@ -23,7 +23,7 @@ class Plan:
     """What is searched: a spec with its parameters, on a network, within bounds.
 
     `effects` bounds the transitions of a run, `faults` what may go wrong in it, `runs` what the
-    hunting strategies make.
+    hunting strategies make. `rare` adds what the VM does a few times in 100,000.
     """
 
     spec: Spec
@@ -34,6 +34,7 @@ class Plan:
     seed: int = 0
     faults: int = 0
     time: str = ANY_TIME
+    rare: bool = False
     fleet: Any = None  # `checkers.fleet.Fleet`, where several processes search
 
     def judged(self, settings: Settings, **options: Any) -> Judged:
@@ -45,7 +46,7 @@ class Plan:
         bounded = self.time == BOUNDED
         return Settings(
             network=self.network, time=self.time, picker="recorded", effects_max=self.effects,
-            faults=self.faults, step_ms=STEP_MS if bounded else (0, 0),
+            faults=self.faults, rare=self.rare, step_ms=STEP_MS if bounded else (0, 0),
             latency_ms=STEP_MS if bounded and self.network == "cluster" else (0, 0),
         )  # fmt: skip
 

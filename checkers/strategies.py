@@ -89,6 +89,12 @@ class ByClasses(Base):
                 where="--time",
                 hint="Use --strategy dfs, bfs or delay with --time bounded.",
             )
+        if plan.rare:
+            raise UsageError(
+                f"{self.name} knows nothing of what an end and a monitor do only seldom",
+                where="--rare",
+                hint="Use --strategy dfs, portfolio or delay with --rare.",
+            )
         if plan.faults:
             raise UsageError(
                 f"{self.name} knows no faults",
@@ -202,9 +208,11 @@ class Auto(Base):
             self._why = "faults may happen in every situation"
         if timed:
             self._why = "a situation knows its times"
+        if plan.rare:
+            self._why = "what is rare is no matter of classes"
         self._first: Depth | ByClasses = (
             Depth(plan, share=0.5)
-            if asked or plan.faults or timed
+            if asked or plan.faults or timed or plan.rare
             else ByClasses(plan, by_message=True, share=0.5)
         )
         self.time = self._first.time

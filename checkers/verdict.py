@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from checkers.findings import Finding
+from simkernel.notebook import table
 from simkernel.settings import Settings
 
 
@@ -26,6 +27,7 @@ class Searched:
     hits: int = 0  # runs that showed something wrong
     behaviours: int | None = None  # of a random search, how many different ones it saw
     unseen: float | None = None  # and the probability that the next run shows a new one
+    rare: bool = False  # with what the real VM does only seldom
     workers: int = 1  # how many processes made the runs
 
     @property
@@ -120,11 +122,21 @@ class Verdict:
         )
         return next(same, "")
 
+    def _repr_html_(self) -> str:
+        """Give what a notebook shows."""
+        rows = [(self.word, self.sentence)]
+        if self.counterexample is not None:
+            rows += [(one.kind, one.text) for one in self.counterexample.findings]
+        rows += [("note", note) for note in self.notes]
+        return table(self.spec, rows)
+
     @property
     def sentence(self) -> str:
         """Say what the verdict stands for."""
         s = self.searched
         where = f"on {s.network}, time {s.time}"
+        if s.rare:
+            where += ", what is rare included"
         if s.faults:
             where += f", with up to {s.faults} fault{'s' if s.faults > 1 else ''}"
         if self.word == "Held":

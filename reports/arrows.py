@@ -26,10 +26,14 @@ class Arrow(NamedTuple):
 
 @dataclass
 class Arrows:
-    """All arrows of a trace; `cause` has the row from which each row came."""
+    """All arrows of a trace; `cause` has the row from which each row came.
+
+    `lengths` says how many messages lie in a mailbox from a row on: (row, pid, how many).
+    """
 
     all: list[Arrow] = field(default_factory=list)
     cause: dict[int, int] = field(default_factory=dict)
+    lengths: list[tuple[int, str, int]] = field(default_factory=list)
 
 
 def arrows(events: Sequence[Event], serials: Mapping[int, int] | None = None) -> Arrows:
@@ -55,6 +59,7 @@ class _Post:
         self.timers: dict[str, int] = {}
         self.fired: dict[str, int] = {}
         self.spawned: dict[str, int] = {}
+        self.lying: dict[str, int] = defaultdict(int)  # messages in each mailbox
 
     def follow(self, events: Sequence[Event]) -> Arrows:
         """Go through the trace from its start to its end."""
@@ -125,6 +130,7 @@ class _Post:
                 text = str(events[source].get("m"))
                 kind = "message" if events[source]["e"] != "fire" else "timer"
                 box.append((text, source, row, kind))
+                self._count(row, e["p"], 1)
         elif signal in ("exit", "down"):
             place = e["p"] if signal == "exit" else str(e.get("ref"))
             waiting = self.told.get((signal, sender, place))
@@ -145,7 +151,12 @@ class _Post:
                     self.found.cause[row] = handled
                 else:
                     self._arrow(source, row, kind)
+                    self._count(row, e["p"], -1)
                 return
+
+    def _count(self, row: int, pid: str, by: int) -> None:
+        self.lying[pid] += by
+        self.found.lengths.append((row, pid, self.lying[pid]))
 
     def _end(self, row: int, e: Event, events: Sequence[Event]) -> None:
         """A death by a signal comes from the signal, which its process handled just before."""

@@ -38,7 +38,7 @@ def chain(events: Sequence[Event], arrows: Arrows, row: int) -> list[int]:
     """Give the rows that led to `row`, and itself, in the order in which they happened."""
     found = [row]
     while len(found) < LINKS_MAX:
-        cause = _cause(events, arrows, found[-1])
+        cause = cause_of(events, arrows, found[-1])
         if cause is None or cause in found:
             break
         found.append(cause)
@@ -68,7 +68,8 @@ def _turns(events: Sequence[Event], found: Sequence[int]) -> list[int]:
     return turns[-LINKS_MAX:]
 
 
-def _cause(events: Sequence[Event], arrows: Arrows, row: int) -> int | None:
+def cause_of(events: Sequence[Event], arrows: Arrows, row: int) -> int | None:
+    """Give the row from which a row came: the send of what is taken, or what its process took."""
     if row in arrows.cause:
         return arrows.cause[row]
     who = events[row].get("p")

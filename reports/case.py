@@ -36,4 +36,5 @@ class Case:
     settings: Settings = field(default_factory=Settings)
     replay: str = ""
     reel: Reel | None = None
+    passing: Reel | None = None  # a run near it in which nothing is wrong
     searched: Mapping[str, Any] = field(default_factory=dict)

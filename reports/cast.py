@@ -55,6 +55,18 @@ class Cast:
         role = self.roles.get(pid)
         return role.label if role is not None else pid
 
+    def short(self, pid: str, most: int) -> str:
+        """Give the name of a process in so many letters; the number that tells it apart stays.
+
+        >>> Cast({"<root.1>": Role("<root.1>", "philosopher 2", "process")}).short("<root.1>", 8)
+        'philo… 2'
+        """
+        label = self.label(pid)
+        stem, space, number = label.rpartition(" ")
+        if len(label) <= most or not (space and number.isdigit()):
+            return label if len(label) <= most else label[: most - 1] + "…"
+        return f"{stem[: most - len(number) - 2]}… {number}"
+
     def named(self, text: str) -> str:
         """Write short names for the pids of a text, and shorten reasons.
 

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from reports.render import quoted, svg_of
+from simkernel.notebook import preformatted
+
 if TYPE_CHECKING:
     import graphviz
 
@@ -57,6 +60,13 @@ class Diagram:
     groups: dict[str, list[str]] = field(default_factory=dict)
     across: bool = False  # from left to right
 
+    def _repr_svg_(self) -> str | None:
+        """Give what a notebook shows; nothing where no program draws, and the text is shown."""
+        return svg_of(dot(self).source)
+
+    def _repr_html_(self) -> str:
+        return preformatted(lines(self))
+
 
 def short(text: str, most: int = LABEL_MAX) -> str:
     """Cut a text that would make a box too wide.
@@ -83,7 +93,7 @@ def dot(diagram: Diagram) -> graphviz.Digraph:
     made = graphviz.Digraph("diagram")
     made.attr(
         rankdir="LR" if diagram.across else "TB", fontname="Helvetica",
-        label=_escaped(diagram.title), labelloc="t", nodesep="0.4", ranksep="0.5",
+        label=quoted(diagram.title), labelloc="t", nodesep="0.4", ranksep="0.5",
         pad="0.4,0.1",  # a font of the reader's may be wider than the one that was measured
     )  # fmt: skip
     made.attr("node", fontname="Helvetica", fontsize="11", style="filled", fillcolor="#ffffff")
@@ -94,14 +104,14 @@ def dot(diagram: Diagram) -> graphviz.Digraph:
             _node(made, box)
     for at, (title, names) in enumerate(diagram.groups.items()):
         with made.subgraph(name=f"cluster_{at}") as inner:
-            inner.attr(label=_escaped(title), color=FAINT, fontname="Helvetica")
+            inner.attr(label=quoted(title), color=FAINT, fontname="Helvetica")
             for box in diagram.boxes:
                 if box.name in names:
                     _node(inner, box)
     most = max((edge.count for edge in diagram.edges), default=1)
     for edge in diagram.edges:
         made.edge(
-            edge.source, edge.target, _escaped(_apart(edge.label)),
+            edge.source, edge.target, quoted(_apart(edge.label)),
             penwidth=_width(edge.count, most), color=INK if edge.seen else FAINT,
             fontcolor=INK if edge.seen else FAINT,
             style="dotted" if not edge.seen else "dashed" if edge.dashed else "solid",
@@ -115,7 +125,7 @@ def _node(graph: graphviz.Digraph, box: Box) -> None:
         told["style"] = "dotted,rounded"
     color = BAD if box.bad else INK if box.seen else FAINT
     fill = "#fdeceb" if box.bad else "#ffffff"
-    text = _escaped("\n".join(map(short, box.lines)))
+    text = quoted("\n".join(map(short, box.lines)))
     graph.node(box.name, text, color=color, fontcolor=color, fillcolor=fill, **told)
 
 
@@ -133,12 +143,6 @@ def _width(count: int, most: int) -> str:
     if count <= 1 or most <= 1:
         return "1.0"
     return f"{1 + 3 * math.log(count) / math.log(most):.1f}"
-
-
-def _escaped(text: str) -> str:
-    import graphviz
-
-    return str(graphviz.escape(text)).replace("\n", "\\n")
 
 
 # --- Mermaid -------------------------------------------------------------------------------------

@@ -80,12 +80,18 @@ def data(value: Any, id: str = "data") -> Markup:
 EARLY = "document.documentElement.className='js'"
 
 
-def page(title: str, *body: Any, scripts: tuple[str, ...] = (), connect: bool = False) -> str:
-    """Give a whole page with our style and these scripts of ours; `connect` lets it ask its server.
+def page(
+    title: str,
+    *body: Any,
+    scripts: tuple[str, ...] = (),
+    styles: tuple[str, ...] = ("report.css",),
+    connect: bool = False,
+) -> str:
+    """Give a whole page with these styles and scripts of ours; `connect` lets it ask its server.
 
     The same arguments give the same bytes.
     """
-    style = asset("report.css")
+    style = "".join(map(asset, styles))
     code = [asset(name) for name in scripts]
     allowed = " ".join(map(_source, [EARLY, *code] if code else [])) or "'none'"
     policy = (

@@ -98,7 +98,7 @@ def _end(e: Event) -> str:
     return "■ ends" if e["reason"] == "'normal'" else f"✖ ends with {e['reason']}"
 
 
-def _message(message: Any) -> str:
+def message_words(message: Any) -> str:
     """Shorten what a call, a cast and a reply are sent in."""
     text = str(message)  # numbers, None and booleans are themselves in JSON
     for pattern, short in _ENVELOPES:
@@ -113,7 +113,7 @@ def spoken(message: Any) -> str:
     return next((name for pattern, name in _ENVELOPES if pattern.fullmatch(text)), "message")
 
 
-def _run(text: str) -> str:
+def run_words(text: str) -> str:
     """Name what a process runs as its author does: main, or a class and its behaviour."""
     for pattern, short in _RUNS:
         if found := pattern.fullmatch(text):
@@ -145,11 +145,11 @@ def _note(e: Event) -> str:
 
 
 _WORDS: dict[str, Any] = {
-    "start": lambda e: f"○ starts {_run(e['run'])}",
-    "send": lambda e: f"→ {e['to']}  {_message(e['m'])}",
-    "send_name": lambda e: f"→ {e['to']}  {_message(e['m'])}",
-    "cast_name": lambda e: f"→ {e['to']}  {_message(e['m'])}",
-    "take": lambda e: f"● takes {_message(e['m'])}" if e["m"] is not None else "● wakes up",
+    "start": lambda e: f"○ starts {run_words(e['run'])}",
+    "send": lambda e: f"→ {e['to']}  {message_words(e['m'])}",
+    "send_name": lambda e: f"→ {e['to']}  {message_words(e['m'])}",
+    "cast_name": lambda e: f"→ {e['to']}  {message_words(e['m'])}",
+    "take": lambda e: f"● takes {message_words(e['m'])}" if e["m"] is not None else "● wakes up",
     "timeout": lambda e: "⧗ receive times out",
     "expire": lambda e: "⧗ the time of its receive is over",
     "done": lambda e: "⧗ its work is done",
@@ -165,7 +165,7 @@ _WORDS: dict[str, Any] = {
     "handle": _handle,
     "arrive": lambda e: f"▹ {e['s']} of {e['from']} arrives",
     "spawn": lambda e: (
-        f"+ spawns {e['child']} {_run(e['run'])}" + (", linked" if e["linked"] else "")
+        f"+ spawns {e['child']} {run_words(e['run'])}" + (", linked" if e["linked"] else "")
     ),
     "end": _end,
     "rest": lambda e: "■ main returns; it stays at rest",
@@ -177,6 +177,8 @@ _WORDS: dict[str, Any] = {
     "demonitor_now": lambda e: f"demonitors {e['ref']}",
     "tell_link": lambda e: f"  tells {e['to']}, through the link: {e['reason']}",
     "tell_monitor": lambda e: f"  tells {e['to']}, who monitors it: {e['reason']}",
+    "free_tables": lambda e: "  its tables are gone, or their heirs'",
+    "free_name": lambda e: "  its name is free",
     "register": lambda e: f"registers {e['of']} as {e['name']}",
     "unregister": lambda e: f"unregisters {e['name']}",
     "whereis": lambda e: f"looks up {e['name']}",

@@ -45,3 +45,20 @@ def drawn(dot: str, form: str, *, by: str | None = None) -> bytes:
             hint="Write it as .dot and look at it.",
         )
     return done.stdout
+
+
+def quoted(text: str) -> str:
+    """Give a text as a label in the DOT language: neither escapes nor HTML, whatever is in it."""
+    import graphviz
+
+    escaped: str = graphviz.nohtml(graphviz.escape(text).replace("\n", "\\n"))
+    return escaped
+
+
+def svg_of(dot: str) -> str | None:
+    """Draw a graph as one SVG element, or give None where there is no program that draws."""
+    try:
+        text = drawn(dot, "svg").decode()
+    except UsageError:
+        return None
+    return text[text.index("<svg") :]

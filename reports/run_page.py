@@ -4,96 +4,39 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 from checkers.finding import KINDS
-from reports.arrows import Arrows, arrows, steps_of
-from reports.because import chain, finding_row
+from reports.beside import Comparison, beside, compare, sentence
 from reports.case import Case, Reel
-from reports.cast import Cast, cast
 from reports.film import SYSTEM, cut
 from reports.html import Markup, data, joined, page, tag
-from reports.listing import QUIET_SIGNALS, Event, words
-from reports.race import race, racers
+from reports.listing import Event
+from reports.plots import numbers
+from reports.scene import Scene, books, kind_of, milliseconds, plain, restarted, scene
 
 WORDS = {"Held": "✔", "Violated": "✖", "Inconclusive": "?", "Run": "▶"}
-# The sign of whatever waits for time: many fonts lack the first, and the diagram draws the second.
-HOURGLASS, DIAMOND = "⧗", "◆"
 ROW_TEXT_MAX = 280
 SOURCE_AROUND = 4
-# Events that only keep the books: the page hides them until it is asked for everything.
-BOOKS = frozenset(
-    {
-        "arrive", "flag", "whereis", "monitor", "demonitor", "demonitor_now", "alias", "unalias",
-        "peek", "side", "doomed", "read", "info",
-    }
-)  # fmt: skip
-QUIET_NOTES = frozenset({"initialised", "hibernated"})
-FAULTS = frozenset({"crash", "drop", "duplicate", "delay"})
 _PLACE = re.compile(r"spec\.[\w.]+:(\d+)")
-
-
-@dataclass
-class Scene:
-    """A run with all that is drawn of it."""
-
-    reel: Reel
-    cast: Cast
-    arrows: Arrows
-    steps: list[int]
-    times: list[int]
-    finding: int | None
-    race: tuple[int, ...]
-    chain: tuple[int, ...]
-    sentence: str  # of the race
-
-    def text(self, row: int) -> str:
-        """Say what a row is, with short names."""
-        event = self.reel.events[row]
-        if str(event.get("to", "")).startswith("#ref<"):  # an alias: shown is whose it is
-            event = {**event, "to": f"<{event['to'][5:].partition('/')[0]}>"}
-        return self.cast.named(words(event).replace(HOURGLASS, DIAMOND))
-
-
-def scene(case: Case) -> Scene | None:
-    """Find out who is who, what led to what, and what raced."""
-    reel = case.reel
-    if reel is None:
-        return None
-    events = reel.events
-    serials = reel.film.serials if reel.film is not None else None
-    found = arrows(events, serials)
-    row = None
-    if case.findings:
-        row = finding_row(events, case.findings[0][0], case.findings[0][1])
-    raced: tuple[int, ...] = ()
-    sentence = ""
-    picks = reel.settings.picks
-    if picks and case.findings and reel.film is not None:
-        step = picks[-1][0]
-        instead = reel.film.instead.get(step, "")
-        raced = tuple(r for r in racers(events, step, instead) if r is not None)
-        sentence = race(events, step, instead)
-    led = chain(events, found, row) if row is not None else []
-    others = [finding_row(events, kind, process) for kind, process, _ in case.findings[1:4]]
-    rows = tuple(sorted({*led, *raced, *(each for each in others if each is not None)}))
-    return Scene(
-        reel, cast(events), found, steps_of(events), _times(events), row, raced, rows, sentence
-    )
 
 
 def run_page(case: Case, extra: Sequence[Markup] = ()) -> str:
     """Give the page of a case; `extra` are sections of their own between the run and its events."""
     shown = scene(case)
     title = f"{case.word}: {case.spec}"
-    parts: list[Any] = [_verdict(case, shown)]
+    parting, compared = "", None
+    if shown is not None and case.passing is not None:
+        other = plain(case.passing)
+        found = compare(shown, other)
+        parting, compared = sentence(shown, other, found), _beside(shown, other, found)
+    parts: list[Any] = [_verdict(case, shown, parting)]
     if shown is not None:
-        parts += [_player(shown), *extra, _table(shown)]
+        parts += [player(shown), compared, numbers(shown), *extra, table(shown)]
     main = tag("main", *parts, id="main")
     scripts = ("report.js",) if shown is not None else ()
-    inside = data(_data(shown)) if shown is not None else None
+    inside = data(page_data(shown)) if shown is not None else None
     return page(title, _banner(case), main, inside, scripts=scripts)
 
 
@@ -110,7 +53,7 @@ def _banner(case: Case) -> Markup:
 # --- What went wrong, and how it came to it ------------------------------------------------------
 
 
-def _verdict(case: Case, shown: Scene | None) -> Markup:
+def _verdict(case: Case, shown: Scene | None, parting: str = "") -> Markup:
     sign = WORDS.get(case.word, "")
     parts: list[Any] = [
         tag("p", f"{sign} {case.word}", class_=f"word {case.word.lower()}"),
@@ -120,7 +63,7 @@ def _verdict(case: Case, shown: Scene | None) -> Markup:
         parts.append(_findings(case, shown))
     elif case.sentence:
         parts.append(tag("p", case.sentence, class_="lead"))
-    story = _story(case, shown) if shown is not None and shown.chain else None
+    story = _story(case, shown, parting) if shown is not None and shown.chain else None
     return tag(
         "section", tag("div", *parts, _facts(case), class_="what"), story,
         id="verdict", class_="verdict", aria_label="Verdict",
@@ -183,7 +126,7 @@ def _waits_at(reel: Reel, process: str) -> int | None:
     return int(number) if number.isdigit() else None
 
 
-def _story(case: Case, shown: Scene) -> Markup:
+def _story(case: Case, shown: Scene, parting: str) -> Markup:
     items = []
     before = -1
     for row in shown.chain:
@@ -218,7 +161,17 @@ def _story(case: Case, shown: Scene) -> Markup:
         parts.append(
             tag("p", "It happens in the default schedule: nothing has to go out of its way for it.")
         )
+    if parting:
+        link = tag("a", "Both, side by side", href="#beside")
+        parts += [tag("h2", "A run that passes"), tag("p", parting, " ", link)]
     return tag("div", *parts, class_="how")
+
+
+def _beside(shown: Scene, other: Scene, found: Comparison) -> Markup:
+    title = tag("h2", "Beside a run that passes: what both have is grey")
+    picture = tag("figure", Markup(beside(shown, other, found)), class_="picture", tabindex="0",
+                  role="group", aria_label="Two runs side by side")  # fmt: skip
+    return tag("section", title, picture, id="beside", aria_label="Beside a run that passes")
 
 
 def _facts(case: Case) -> Markup:
@@ -245,7 +198,8 @@ def _facts(case: Case) -> Markup:
 # --- The run -------------------------------------------------------------------------------------
 
 
-def _player(shown: Scene) -> Markup:
+def player(shown: Scene) -> Markup:
+    """Give what the script moves: controls, diagram, tree and states."""
     missing = shown.reel.why_no_film
     controls = [
         tag("button", "|◀", type="button", id="first", aria_label="First event"),
@@ -296,15 +250,16 @@ def _check(id: str, text: str) -> Markup:
     return tag("label", tag("input", type="checkbox", id=id), f" {text}", for_=id)
 
 
-def _table(shown: Scene) -> Markup:
+def table(shown: Scene) -> Markup:
+    """Give the table of all events, which is all there is without script."""
     rows = [_row(shown, row, event) for row, event in enumerate(shown.reel.events)]
     heads = tag("tr", *(tag("th", name, scope="col") for name in ("step", "time", "who", "what")))
-    table = tag("table", tag("thead", heads), tag("tbody", *rows), id="events")
+    grid = tag("table", tag("thead", heads), tag("tbody", *rows), id="events")
     return tag(
         "section",
         tag("h2", f"All {len(rows)} events"),
         tag("button", "show as a table", type="button", id="show-table", class_="script"),
-        tag("div", table, class_="scrolls", id="all"),
+        tag("div", grid, class_="scrolls", id="all"),
         class_="all", aria_label="All events",
     )  # fmt: skip
 
@@ -332,11 +287,6 @@ def _signs(shown: Scene, row: int) -> Iterator[str]:
         yield "led"
 
 
-def milliseconds(us: int) -> str:
-    """Write a time for people."""
-    return f"{us / 1000:,g} ms" if us < 10_000_000 else f"{us / 1_000_000:,g} s"
-
-
 # --- Data for the script -------------------------------------------------------------------------
 
 
@@ -348,7 +298,8 @@ class _Numbers(dict[Any, int]):
         return number
 
 
-def _data(shown: Scene) -> dict[str, Any]:
+def page_data(shown: Scene) -> dict[str, Any]:
+    """Give what the script draws from."""
     events = shown.reel.events
     lanes = _Numbers()
     for pid in shown.cast.roles:
@@ -374,53 +325,15 @@ def _lane(shown: Scene, pid: str) -> list[str]:
     return [pid, role.label, role.kind] if role is not None else [pid, pid or "?", "process"]
 
 
-def _times(events: Sequence[Event]) -> list[int]:
-    """Give the time of each row; a note has that of the event that it rides on."""
-    times = [event.get("t", -1) for event in events]
-    later = max(times, default=0)
-    for row in range(len(times) - 1, -1, -1):
-        if times[row] < 0:
-            times[row] = later
-        later = times[row]
-    return times
-
-
-def kind_of(event: Event) -> str:
-    """Give the kind of an event as pictures tell them apart."""
-    kind = str(event.get("e", ""))
-    if kind == "end":
-        return "end" if event.get("reason") in ("'normal'", "'shutdown'") else "dies"
-    if kind == "handle" and event.get("s") in ("exit", "down"):
-        return str(event["s"])
-    if kind == "note" and event.get("kind") == "state entered":
-        return "state"
-    return "fault" if kind in FAULTS else kind
-
-
-def books(event: Event) -> bool:
-    """Tell whether an event only keeps the books."""
-    kind = event.get("e", "")
-    if kind == "handle":
-        return event.get("s") in QUIET_SIGNALS
-    if kind == "note":
-        return event.get("kind") in QUIET_NOTES
-    if kind == "take":
-        return event.get("m") is None
-    return kind in BOOKS
-
-
 def _marks(events: Sequence[Event]) -> Iterator[tuple[int, str]]:
     """Give what the eye looks for on the way: deaths, faults and restarts."""
-    started: set[tuple[str, str]] = set()
+    again = frozenset(restarted(events))
     for row, event in enumerate(events):
         kind = kind_of(event)
         if kind in ("dies", "fault"):
             yield row, kind
-        elif kind == "note" and event.get("kind") == "child started":
-            child = (event["p"], str(event["fields"].get("id")))
-            if child in started:
-                yield row, "restart"
-            started.add(child)
+        elif row in again:
+            yield row, "restart"
 
 
 def _film(shown: Scene, lanes: _Numbers) -> dict[str, Any]:

@@ -56,13 +56,27 @@ def _row(entry: Entry) -> Markup:
     )  # fmt: skip
 
 
-def outcomes(counts: Counter[str]) -> Markup:
-    """Give the table of how runs end, for the page of a spec."""
+def outcomes(counts: Counter[str], seeds: Mapping[str, int], path: str) -> Markup:
+    """Give the table of how runs end, with a seed of each end, for the page of a spec."""
     runs = counts.total()
-    head = tag("tr", tag("th", "runs", scope="col"), tag("th", "end with", scope="col"))
-    rows = [tag("tr", tag("td", str(n)), tag("td", cut(text))) for text, n in _most(counts)]
+    head = tag(
+        "tr",
+        tag("th", "runs", scope="col"),
+        tag("th", "end with", scope="col"),
+        tag("th", "such a run", scope="col"),
+    )
+    rows = [
+        tag("tr", tag("td", str(n)), tag("td", cut(text)), tag("td", _again(path, seeds.get(text))))
+        for text, n in _most(counts)
+    ]
     table = tag("table", tag("thead", head), tag("tbody", *rows), class_="grid")
     return tag("section", tag("h2", f"How {runs} random runs end"), table, aria_label="Outcomes")
+
+
+def _again(path: str, seed: int | None) -> Markup | str:
+    if seed is None:
+        return ""
+    return tag("code", f"simkernel run {path} --picker walk --step 0..10 --seed {seed}")
 
 
 def _most(counts: Counter[str]) -> list[tuple[str, int]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from reports.film import cut
-from reports.run_page import Scene, books, kind_of, milliseconds
+from reports.scene import Scene, books, kind_of, milliseconds
 
 ROW, LANE, LEFT, TOP, TEXT = 22, 110, 76, 44, 430
 COLORS = {
@@ -29,20 +29,22 @@ def spacetime(shown: Scene, title: str, *, rows: Sequence[int] | None = None) ->
     x = {pid: LEFT + LANE * at + LANE // 2 for at, pid in enumerate(lanes)}
     y = {row: TOP + ROW * at + ROW // 2 for at, row in enumerate(picked)}
     width, height = LEFT + LANE * len(lanes) + TEXT, TOP + ROW * len(picked) + 8
-    parts = [_start(title, width, height)]
+    parts = [svg_start(title, width, height)]
     parts += [_head(shown, pid, x[pid]) for pid in lanes]
     parts += [_row(shown, row, y[row], width, LEFT + LANE * len(lanes)) for row in picked]
     parts += [_life(shown, pid, x[pid], y, height) for pid in lanes]
     for source, target, kind in shown.arrows.all:
         if source in y and target in y:
             one, other = events[source]["p"], events[target]["p"]
-            parts.append(_arrow(x[one], y[source], x[other], y[target], kind))
-    parts += [_dot(kind_of(events[row]), x[events[row].get("p", "")], y[row]) for row in picked]
+            parts.append(arrow_line(x[one], y[source], x[other], y[target], kind))
+    parts += [
+        event_mark(kind_of(events[row]), x[events[row].get("p", "")], y[row]) for row in picked
+    ]
     parts += _times(shown, picked, y)
     return "\n".join([*parts, "</svg>", ""])
 
 
-def _start(title: str, width: int, height: int) -> str:
+def svg_start(title: str, width: int, height: int) -> str:
     heads = "".join(
         f'<marker id="to-{kind}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" '
         f'markerHeight="9" markerUnits="userSpaceOnUse" orient="auto"><path d="M0,0 L8,4 L0,8 z" '
@@ -102,7 +104,7 @@ def _life(shown: Scene, pid: str, x: int, y: dict[int, int], height: int) -> str
     )
 
 
-def _arrow(x1: int, y1: int, x2: int, y2: int, kind: str) -> str:
+def arrow_line(x1: int, y1: int, x2: int, y2: int, kind: str) -> str:
     if x1 == x2:
         d = f"M{x1},{y1} C{x1 + 26},{y1} {x1 + 26},{y2} {x1 + 6},{y2}"
     else:
@@ -114,7 +116,7 @@ def _arrow(x1: int, y1: int, x2: int, y2: int, kind: str) -> str:
     )
 
 
-def _dot(kind: str, x: int, y: int) -> str:
+def event_mark(kind: str, x: int, y: int) -> str:
     if kind in CROSSES:
         d = f"M{x - 5},{y - 5} l10,10 m0,-10 l-10,10"
         return f'<path d="{d}" stroke="#b3261e" stroke-width="2.6"/>'

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from reports.render import quoted, svg_of
 from simkernel.kernel.information import function_name
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.process import LIFE, Process
+from simkernel.notebook import preformatted
 from simkernel.otp.dynamic_supervisor import Flock, Member
 from simkernel.otp.gen_server import Server
 from simkernel.otp.statem_engine import StateMachine
@@ -57,6 +59,13 @@ class Forest:
     monitors: list[tuple[Pid, Pid]]
     now_ms: float
     transitions: int
+
+    def _repr_svg_(self) -> str | None:
+        """Give what a notebook shows; nothing where no program draws, and the text is shown."""
+        return svg_of(graph(self).source)
+
+    def _repr_html_(self) -> str:
+        return preformatted(lines(self))
 
 
 def forest(m: Machine) -> Forest:
@@ -303,7 +312,7 @@ def graph(trees: Forest) -> graphviz.Digraph:
     for name, node in nodes:
         text = "\n".join(label(node))
         made.node(
-            name, graphviz.escape(text).replace("\n", "\\n"), shape=SHAPES[node.kind],
+            name, quoted(text), shape=SHAPES[node.kind],
             fillcolor=FILLS[node.status], peripheries="2" if node.status != "alive" else "1",
         )  # fmt: skip
     for parent, child in edges:

@@ -24,10 +24,11 @@ from simkernel.kernel.machine import Machine
 from simkernel.kernel.process import WAITING, Process
 from simkernel.kernel.steps import FOREVER
 from simkernel.kernel.symbolic import SymbolicClock
+from simkernel.notebook import listed, table
 from simkernel.otp.gen_server import Server
 from simkernel.otp.statem_engine import StateMachine
 from simkernel.settings import EFFECTS_MAX, Settings
-from simkernel.terms import thaw
+from simkernel.terms import show, thaw
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ class Spec:
             settle=self.settle,
             horizon_us=FOREVER if horizon_ms is None else horizon_ms * 1000,
             tape=tape,
+            rare=settings.rare,
         )
         if settings.faults:
             m.faults = Faults(settings.faults, self.faults, self._may_crash)
@@ -204,6 +206,20 @@ class Result:
     def now_ms(self) -> float:
         """The virtual time at the end."""
         return self.now_us / 1000
+
+    def _repr_html_(self) -> str:
+        """Give what a notebook shows."""
+        rows = [("ended", f"{self.ended}, at {self.now_ms:g} ms, after {self.transitions} steps")]
+        if self.reason is not None:
+            rows.append(("main ended with", show(self.reason)))
+        rows.append(("returned", show(self.returned)))
+        if self.logged:
+            rows.append(("logged", listed([show(line) for line in self.logged])))
+        if self.stuck:
+            rows.append(("stuck", ", ".join(self.stuck)))
+        if self.deaths:
+            rows.append(("deaths", listed([f"{pid}: {show(why)}" for pid, why in self.deaths])))
+        return table("a run", rows)
 
 
 def result_of(m: Machine, ended: str) -> Result:

@@ -1,9 +1,10 @@
-// The run of a report, step by step. Everything is drawn from the data in the page; what a run
-// said is only ever put in as text, never as markup.
-(function () {
+// The run of a report, step by step. Everything is drawn from its data; what a run said is only ever
+// put in as text, never as markup. A page that shows one run after the other calls this for each:
+// `signal` ends what listens to the whole document, `live` leaves the address to the page.
+function report(D, options) {
   "use strict";
+  const { signal, live } = options || {};
   const $ = (id) => document.getElementById(id);
-  const D = JSON.parse($("data").textContent);
   const SVG = "http://www.w3.org/2000/svg";
   const ROW = 24, LANES_MAX = 24, FOLD = 5, CARDS_MAX = 12, KEEP = 128;
   const root = document.documentElement;
@@ -419,7 +420,8 @@
     const state = stateAt(step);
     tree(state);
     states(state);
-    if (!keep) history.replaceState(null, "", "#step=" + step);
+    if (!keep && !live) history.replaceState(null, "", "#step=" + step);
+    document.dispatchEvent(new CustomEvent("step", { detail: step }));
   }
   function move(by) {
     const at = Math.max(0, Math.min(shown.length - 1, (place.get(current) || 0) + by));
@@ -518,11 +520,6 @@
     if (event.key === "Escape") $("stage").focus();
   });
   $("show-table").addEventListener("click", () => root.classList.toggle("tabled"));
-  $("theme").addEventListener("click", () => {
-    const dark = root.dataset.theme ? root.dataset.theme === "dark"
-      : matchMedia("(prefers-color-scheme: dark)").matches;
-    root.dataset.theme = dark ? "light" : "dark";
-  });
   const KEYS = {
     j: () => move(1), ArrowDown: () => move(1), ArrowRight: () => move(1), k: () => move(-1),
     ArrowUp: () => move(-1), ArrowLeft: () => move(-1), PageDown: () => move(20),
@@ -536,9 +533,20 @@
     if (inside && event.key === " ") return;
     event.preventDefault();
     KEYS[event.key]();
-  });
-  window.addEventListener("hashchange", fromHash);
-  window.addEventListener("resize", filter);
+  }, { signal });
+  if (!live) window.addEventListener("hashchange", fromHash);
+  window.addEventListener("resize", filter, { signal });
   filter();
-  if (!fromHash()) select(D.finding !== null ? D.finding : nearest(0), true);
+  const end = live ? shown[shown.length - 1] : D.finding;
+  if (live || !fromHash()) select(end !== null && end !== undefined ? end : nearest(0), true);
+}
+(function () {
+  "use strict";
+  const root = document.documentElement, held = document.getElementById("data");
+  document.getElementById("theme").addEventListener("click", () => {
+    const dark = root.dataset.theme ? root.dataset.theme === "dark"
+      : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+  });
+  if (held) report(JSON.parse(held.textContent));
 })();

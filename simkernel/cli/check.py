@@ -97,6 +97,11 @@ COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
     help="Most faults of one run: crashes, and on cluster lost, doubled and delayed messages.",
 )
 @click.option(
+    "--rare",
+    is_flag=True,
+    help="With what the real VM does a few times in 100,000: ends in stages, very late monitors.",
+)
+@click.option(
     "--expect",
     "expected",
     multiple=True,
@@ -298,6 +303,7 @@ def _check(
                 seed=options["seed"],
                 faults=options["faults"],
                 time=options["time_model"] or ANY_TIME,
+                rare=options["rare"],
                 known=known,
                 workers=options["workers"],
                 elapsed=elapsed,
@@ -387,7 +393,7 @@ def _object(path: str, verdict: Verdict, shown: Evidence | None) -> dict[str, An
             "runs": searched.runs, "transitions": searched.transitions,
             "situations": searched.situations, "seconds": round(searched.seconds, 3),
             "why_stopped": searched.why_stopped, "faults": searched.faults, "hits": searched.hits,
-            "behaviours": searched.behaviours, "unseen": searched.unseen,
+            "behaviours": searched.behaviours, "unseen": searched.unseen, "rare": searched.rare,
             "workers": searched.workers,
         },
         "notes": list(verdict.notes),

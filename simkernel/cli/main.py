@@ -20,6 +20,7 @@ COMMANDS = {
     "completion": "Print the completion script of a shell.",
     "diff-machines": "Tell on which events two classes differ.",
     "doctor": "Tell what is installed; look for nondeterminism in a spec.",
+    "explore": "Drive a system by hand, on a local page.",
     "graph": "Draw the supervision tree of a system at a moment of a run.",
     "learn": "Show the machine that a GenServer or GenStateMachine really is.",
     "mutate": "Say how many small errors in an implementation its spec would notice.",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
+from itertools import islice
 from typing import Any
 
 import click
 
+from checkers import foreign
+from checkers.finding import short
 from checkers.judged import judged_run
 from checkers.prediction import Predicted, Predictor
 from simkernel.cli import exit_codes
@@ -32,19 +36,29 @@ from simkernel.trace.writer import Recorder
 @click.option("--seconds", type=click.FloatRange(min=0.1), default=30.0, show_default=True,
               help="Most time.")  # fmt: skip
 @click.option("--all", "every", is_flag=True, help="List the runs without findings, too.")
+@click.option("--network", type=click.Choice(["cluster", "node"]), default="cluster",
+              show_default=True, help="Of a log made elsewhere.")  # fmt: skip
 @quiet_option
 @json_option
 def command(
-    trace: str, candidates: int, seconds: float, every: bool, quiet: bool, as_json: bool
-) -> int:
+    trace: str, candidates: int, seconds: float, every: bool, network: str, quiet: bool,
+    as_json: bool,
+) -> int:  # fmt: skip
     """\b
     simkernel run specs/guide/counter.py --trace run.jsonl
     simkernel predict run.jsonl
+    simkernel predict messages.jsonl --network node
 
     Look at one recorded run, and make each run that differs from it by one change: a receive that
     takes another message, a time-out that comes first, a death, a signal or a choice that comes
     otherwise. Each is run to its end and judged, and printed with the blob that replays it.
+
+    Of a log of messages that was made elsewhere (a line of JSON with sender, receiver and number
+    for each message, and one with `received` for each that was taken) it says which other message
+    each receive could have taken. There is no spec then, and nothing is run.
     """
+    if not _ours(trace):
+        return _elsewhere(trace, network, candidates, as_json)
     recorded = read(trace)
     spec = load(recorded.header["spec"])
     given = parameters_back(spec, recorded.header["parameters"])
@@ -94,6 +108,51 @@ def command(
     return code
 
 
+def _ours(path: str) -> bool:
+    """Tell a trace of ours, or what cannot be read, from a log that was made elsewhere."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            first = json.loads(file.readline())
+    except (OSError, ValueError):
+        return True  # the reader of traces says what is wrong with it
+    return not isinstance(first, dict) or "schema" in first
+
+
+def _elsewhere(path: str, network: str, most: int, as_json: bool) -> int:
+    """Say of each receive of a log what else it could have taken."""
+    log = foreign.read(path)
+    found = list(islice(foreign.others(log, network=network), most))
+    if as_json:
+        emit({"schema": "simkernel.predict/1", "exit": exit_codes.HELD, "elsewhere": True,
+              "network": network, "events": len(log.lines), "runs": 0, "bad": 0,
+              "stopped": f"{most} candidates" if len(found) == most else "",
+              "predicted": [{
+                  "process": one.receive.process, "received": one.receive.received,
+                  "line": one.receive.line, "instead_of": _message(one.instead),
+                  "takes": _message(one.takes), "order": [line.line for line in one.order],
+              } for one in found]})  # fmt: skip
+        return exit_codes.HELD
+    for one in found:
+        click.echo(
+            f"{one.receive.process}, receive {one.receive.received} (line {one.receive.line}), "
+            f"could have taken {_named(one.takes)} instead of {_named(one.instead)}"
+        )
+        click.echo(f"    lines {' '.join(str(line.line) for line in one.order)}")
+    cut = f"; only the first {most} are given" if len(found) == most else ""
+    click.echo(f"{len(log.lines)} lines, {len(found)} other messages that could have been taken, "
+               f"on {network}; nothing was run{cut}")  # fmt: skip
+    return exit_codes.HELD
+
+
+def _named(line: foreign.Line) -> str:
+    said = "" if line.message is None else f" ({short(line.message)})"
+    return f"message {line.key[2]} of {line.key[0]}{said}"
+
+
+def _message(line: foreign.Line) -> dict[str, Any]:
+    return {"sender": line.key[0], "number": line.key[2], "line": line.line}
+
+
 def _transitions(trace: Trace, spec: Any, given: dict[str, Any]) -> list[Transition]:
     """Replay the trace, and give its transitions."""
     recorder = Recorder(keep=True)
@@ -108,8 +167,6 @@ def _transitions(trace: Trace, spec: Any, given: dict[str, Any]) -> list[Transit
 
 
 def _read(line: str, path: str) -> Transition:
-    import json
-
     try:
         return transition_of(json.loads(line))
     except (KeyError, ValueError) as error:

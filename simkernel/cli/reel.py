@@ -6,16 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from checkers.neighbour import passing
 from checkers.verdict import Verdict
 from reports.case import Case, Reel
 from reports.film import Camera, Film
+from reports.html import Markup
 from reports.run_page import run_page
+from reports.statem import seen
 from simkernel.errors import ReplayDiverged, SimkernelError, SpecError, UsageError
 from simkernel.kernel.guards import guards
 from simkernel.kernel.watchdog import watchdog
 from simkernel.loading import load, source_hash
 from simkernel.settings import Settings
-from simkernel.spec import parameters_back
+from simkernel.spec import parameters_back, run
 from simkernel.trace.blob import parameters_text
 from simkernel.trace.reader import Trace, read
 from simkernel.trace.replay import Replay
@@ -26,14 +29,21 @@ STEPS_MAX = 200_000
 
 def reel(trace: Trace) -> Reel:
     """Replay a trace and film it. Where its spec is gone or has changed, give the events alone."""
-    events = tuple(trace.events())
-    where = str(trace.header["spec"]).partition(":")[0]
     try:
-        film, why = _film(trace), ""
+        return reel_of(trace)
     except (SpecError, ReplayDiverged, UsageError) as error:
-        film, why = None, f"States are not shown: {_reason(error)}"
+        return _reel(trace, None, f"States are not shown: {_reason(error)}")
+
+
+def reel_of(trace: Trace) -> Reel:
+    """Replay a trace and film it; whatever hinders that is raised."""
+    return _reel(trace, _film(trace), "")
+
+
+def _reel(trace: Trace, film: Film | None, why: str) -> Reel:
+    where = str(trace.header["spec"]).partition(":")[0]
     source = Path(where).read_text("utf-8") if Path(where).is_file() else ""
-    return Reel(events, film, why, trace.settings, where, source)
+    return Reel(tuple(trace.events()), film, why, trace.settings, where, source)
 
 
 def _reason(error: SimkernelError) -> str:
@@ -62,6 +72,11 @@ def _film(trace: Trace) -> Film:
 
 def case_of(trace: Trace, told: dict[str, Any] | None = None) -> Case:
     """Make the case of a trace: what was found is on its last line, unless `told` by a result."""
+    return case_of_reel(trace, reel(trace), told)
+
+
+def case_of_reel(trace: Trace, made: Reel, told: dict[str, Any] | None = None) -> Case:
+    """Make the case of a trace that was replayed already."""
     last = trace.last or {}
     told = told or last
     findings = tuple(
@@ -82,8 +97,47 @@ def case_of(trace: Trace, told: dict[str, Any] | None = None) -> Case:
         parameters={str(k): str(v) for k, v in trace.header["parameters"].items()},
         settings=trace.settings,
         replay=f"simkernel replay {trace.path}",
-        reel=reel(trace),
+        reel=made,
+        passing=_passing(trace) if findings and made.film is not None else None,
     )
+
+
+def _passing(trace: Trace) -> Reel | None:
+    """Make a run near a failing one in which nothing goes wrong, if one is found."""
+    spec = load(trace.header["spec"])
+    given = parameters_back(spec, trace.header["parameters"])
+    with guards(), watchdog():
+        settings = passing(spec, given, trace.settings)
+        if settings is None:
+            return None
+        recorder = Recorder(keep=True)
+        m = spec.machine(given, settings, tape=recorder)
+        last = {"e": "ended", "why": run(m, settings), "hash": recorder.hash}
+        m.close()
+    return reel(Trace("a run", trace.header, settings, list(recorder.lines or ()), last))
+
+
+def case_of_told(told: dict[str, Any]) -> Case:
+    """Make the case of one verdict of a result: with its run, where it has a trace."""
+    if told.get("trace"):
+        return case_of(read(told["trace"]), told)
+    return Case(
+        spec=str(told.get("spec")),
+        word=str(told.get("verdict", "Run")),
+        sentence=str(told.get("sentence", "")),
+        notes=tuple(map(str, told.get("notes", ()))),
+    )
+
+
+def pictures(case: Case) -> tuple[Markup, ...]:
+    """Draw the state machines of a run, with what it has taken."""
+    from simkernel.cli.views import drawn_machines
+
+    found = seen([case.reel.events]) if case.reel is not None else {}
+    try:
+        return drawn_machines(found, load(case.spec), "this run") if found else ()
+    except SpecError:
+        return ()
 
 
 def write(path: Path, text: str) -> None:
@@ -105,7 +159,8 @@ def verdict_page(path: str, verdict: Verdict, trace: str | None, parameters: dic
         "runs": f"{searched.runs:,}, with {searched.transitions:,} steps",
     }
     if trace is not None:
-        return run_page(replace(case_of(read(trace)), searched=told))
+        case = replace(case_of(read(trace)), searched=told)
+        return run_page(case, pictures(case))
     return run_page(
         Case(
             spec=path,

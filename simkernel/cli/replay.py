@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from functools import partial
+from pathlib import Path
 
 import click
 
-from reports.listing import listing
+from reports.case import Reel
+from reports.film import Camera, Film
 from reports.moment import moment
+from reports.run_page import run_page
+from reports.scene import plain, scene
+from reports.terminal import around, diagram, difference
 from simkernel.cli import exit_codes
+from simkernel.cli.debugger import HELP, Debugger
 from simkernel.cli.options import json_option
-from simkernel.cli.terminal import emit
+from simkernel.cli.reel import case_of_reel, pictures, reel_of, write
+from simkernel.cli.terminal import emit, screen
 from simkernel.errors import ReplayDiverged, SpecError, UsageError
 from simkernel.kernel.guards import guards
 from simkernel.kernel.view import view
@@ -23,7 +30,7 @@ from simkernel.trace.reader import Trace, read
 from simkernel.trace.replay import Replay
 from simkernel.trace.writer import Recorder
 
-HELP = "n or Enter: next · NUMBER: go on to that step · s: state · q: quit"
+LISTED = 12  # rows before the moment that is asked for
 
 
 @click.command("replay")
@@ -35,9 +42,13 @@ def command(what: str, at: int | None, stepping: bool, as_json: bool) -> int:
     """\b
     simkernel replay .simkernel/counter.jsonl
     simkernel replay .simkernel/counter.jsonl --at 41
-    simkernel replay sk1.eNqLVip… --step
+    simkernel replay .simkernel/counter.jsonl --step
 
-    Run a recorded run again and compare every event; the first difference is explained.
+    Run a recorded run again and compare every event; the first difference is explained. A blob
+    (sk1.…) is replayed like a trace.
+
+    --step is a debugger: forward and back, to the cause of an event, to breakpoints (a process, an
+    event, a condition on a state), with tree, states and what a step has changed; h tells all.
     """
     if stepping and as_json:
         raise UsageError("stepping is a dialogue", where="--step --json", hint="Use --at N --json.")
@@ -48,18 +59,21 @@ def command(what: str, at: int | None, stepping: bool, as_json: bool) -> int:
     recorder = Recorder(keep=True)
     m = spec.machine(given, trace.settings, tape=recorder)
     replay = Replay(m, recorder, trace, changed)
+    if stepping:
+        _dialogue(trace)
+        return exit_codes.HELD
+    camera = Camera(m) if at is not None and not as_json else None
     with guards(), watchdog():
-        if stepping:
-            _dialogue(replay)
-            return exit_codes.HELD
         while not replay.done and (at is None or replay.step < at):
-            replay.forward()
+            made = replay.forward()
+            if camera is not None:
+                camera.take(made)
         if at is not None:
             if replay.step < at:
                 raise UsageError(
                     f"the trace has {replay.step} steps", where="--at", hint="Name an earlier step."
                 )
-            _show_state(replay, as_json)
+            _show_state(replay, None if camera is None else camera.film, as_json)
             return exit_codes.HELD
         replay.finish()
     _print_end(replay, as_json)
@@ -116,40 +130,44 @@ def _print_end(replay: Replay, as_json: bool) -> None:
     click.echo(f"hash {replay.recorder.hash}")
 
 
-def _show_state(replay: Replay, as_json: bool) -> None:
+def _show_state(replay: Replay, film: Film | None, as_json: bool) -> None:
     state = view(replay.machine)
     if as_json:
         emit({"schema": "simkernel.state/1", "step": replay.step, **state})
         return
     lines = replay.recorder.lines or []
-    for line in list(listing([json.loads(text) for text in lines]))[-12:]:
-        click.echo(line)
+    events = tuple(json.loads(line) for line in lines)
+    if events:
+        shown, look = plain(Reel(events, film, "", replay.trace.settings)), screen()
+        rows = around(shown, replay.step - 1, LISTED)
+        for line in diagram(shown, look, rows, rows[-1] if rows else None):
+            click.echo(line)
+        click.echo(f"step {replay.step - 1} has changed:")
+        for line in difference(shown, replay.step - 1, look):
+            click.echo(line)
     for line in moment(state):
         click.echo(line)
 
 
-def _dialogue(replay: Replay) -> None:
+def _dialogue(trace: Trace) -> None:
+    """Ask what to do, until the end of the input or `q`."""
+    made = reel_of(trace)
+    shown = scene(case_of_reel(trace, made))
+    if shown is None:
+        return
+    debugger = Debugger(shown, screen(), partial(_written, trace, made))
     click.echo(HELP)
-    while not replay.done:
-        answer = click.prompt(f"step {replay.step}", default="n", show_default=False).strip()
-        if answer == "q":
+    while not debugger.over:
+        try:
+            line = click.prompt(debugger.prompt, default="", show_default=False)
+        except click.Abort:  # the end of the input
+            click.echo()
             return
-        if answer == "s":
-            for line in moment(view(replay.machine)):
-                click.echo(line)
-            continue
-        if answer not in ("n", "") and not answer.isdigit():
-            click.echo(HELP)
-            continue
-        goal = int(answer) if answer.isdigit() else replay.step + 1
-        while not replay.done and replay.step < goal:
-            _print_lines(replay.forward(), replay)
-    click.echo("the end of the trace")
+        for text in debugger.answer(line):
+            click.echo(text)
 
 
-def _print_lines(made: list[str], replay: Replay) -> None:
-    lines = replay.recorder.lines or []
-    every: list[dict[str, Any]] = [json.loads(line) for line in lines]
-    rows = list(listing(every, everything=True))[1:-1]
-    for row in rows[len(rows) - len(made) :]:
-        click.echo(row)
+def _written(trace: Trace, made: Reel, path: Path, step: int) -> str:
+    case = case_of_reel(trace, made)
+    write(path, run_page(case, pictures(case)))
+    return f"{path}#step={step}"

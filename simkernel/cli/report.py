@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from reports.case import Case
 from reports.run_page import run_page
+from reports.site import Entry
 from simkernel.cli import exit_codes
 from simkernel.cli.options import json_option
-from simkernel.cli.reel import case_of, write
+from simkernel.cli.reel import case_of, case_of_told, pictures, write
 from simkernel.cli.terminal import emit
 from simkernel.errors import UsageError
 from simkernel.trace.reader import read
@@ -49,22 +49,25 @@ def command(what: tuple[str, ...], output: str, runs: int, seconds: float, as_js
     Make one HTML file of a trace, or of the JSON of `run --trace` or `check`: what went wrong and
     how it came to it, then the run to walk through. It needs no network, and works without script.
 
+    Of a result with several verdicts: a folder, with an index and a page each.
+
     Of SPECS: check them, and make an index over them with a page each.
     """
     if all(Path(one).is_dir() or one.partition(":")[0].endswith(".py") for one in what):
         from simkernel.cli.site import site
 
-        entries = site(what, Path(output), runs, seconds)
-        found = {entry.file: entry.case.word for entry in entries}
-        if as_json:
-            emit({"schema": "simkernel.report/1", "output": output, "verdicts": found})
-        else:
-            click.echo(f"report {Path(output) / 'index.html'}: {len(entries)} specs")
-        return exit_codes.HELD
+        return _indexed(site(what, Path(output), runs, seconds), output, as_json)
     if len(what) > 1:
         raise UsageError("a page is of one trace or result", where="TRACE", hint="Name one.")
-    case = _case(what[0])
-    write(Path(output), run_page(case))
+    result = _result(what[0])
+    if result is None:
+        case = case_of(read(what[0]))
+    else:
+        told = result["verdicts"] if result["schema"] == CHECKED else [result]
+        if len(told) != 1:
+            return _pages(told, output, as_json)
+        case = case_of_told(told[0])
+    write(Path(output), run_page(case, pictures(case)))
     if as_json:
         emit({"schema": "simkernel.report/1", "output": output, "verdict": case.word})
     else:
@@ -72,30 +75,27 @@ def command(what: tuple[str, ...], output: str, runs: int, seconds: float, as_js
     return exit_codes.HELD
 
 
-def _case(what: str) -> Case:
-    result = _result(what)
-    if result is None:
-        return case_of(read(what))
-    told = result["verdicts"] if result["schema"] == CHECKED else [result]
-    shown = [one for one in told if one.get("trace")]
-    if len(shown) == 1:
-        return case_of(read(shown[0]["trace"]), shown[0])
-    if len(told) == 1:
-        return _without_run(told[0])
-    raise UsageError(
-        f"the result has {len(told)} verdicts, {len(shown)} of them with a trace",
-        where=what,
-        hint="Make a page of one: give its trace, or check one spec.",
-    )
+def _pages(told: list[dict[str, Any]], output: str, as_json: bool) -> int:
+    """Write an index of several verdicts, with a page each."""
+    from simkernel.cli.site import told as pages
+
+    if Path(output).suffix == ".html":
+        raise UsageError(
+            f"the result has {len(told)} verdicts, which are a page each",
+            where="-o",
+            hint="Name a folder: it gets an index, and the pages.",
+        )
+    return _indexed(pages(told, Path(output)), output, as_json)
 
 
-def _without_run(told: dict[str, Any]) -> Case:
-    return Case(
-        spec=str(told.get("spec")),
-        word=str(told.get("verdict", "Run")),
-        sentence=str(told.get("sentence", "")),
-        notes=tuple(map(str, told.get("notes", ()))),
-    )
+def _indexed(entries: list[Entry], output: str, as_json: bool) -> int:
+    """Say what an index was made of."""
+    found = {entry.file: entry.case.word for entry in entries}
+    if as_json:
+        emit({"schema": "simkernel.report/1", "output": output, "verdicts": found})
+    else:
+        click.echo(f"report {Path(output) / 'index.html'}: {len(entries)} specs")
+    return exit_codes.HELD
 
 
 def _result(what: str) -> dict[str, Any] | None:

@@ -107,10 +107,11 @@ INTERRUPTED = "interrupted"
 def _report(path: str, trace: str) -> None:
     """Write the page of a run; who asks for none does not load what makes it."""
     from reports.run_page import run_page
-    from simkernel.cli.reel import case_of, write
+    from simkernel.cli.reel import case_of, pictures, write
     from simkernel.trace.reader import read
 
-    write(Path(path), run_page(case_of(read(trace))))
+    case = case_of(read(trace))
+    write(Path(path), run_page(case, pictures(case)))
 
 
 def _run(

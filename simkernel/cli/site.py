@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,15 +16,11 @@ from checkers.evidence import gather
 from checkers.verdict import Verdict
 from reports.case import Case
 from reports.cast import Cast
-from reports.diagram import dot
-from reports.html import Markup, tag
-from reports.render import drawn
 from reports.run_page import run_page
 from reports.site import Entry, coverage, index, outcomes
-from reports.statem import Seen, seen, statem
-from simkernel.cli.reel import case_of, write
-from simkernel.cli.views import declared_in, traces
-from simkernel.errors import UsageError
+from reports.statem import seen
+from simkernel.cli.reel import case_of, case_of_told, pictures, write
+from simkernel.cli.views import declared_in, drawn_machines, traces
 from simkernel.kernel.guards import guards
 from simkernel.kernel.watchdog import watchdog
 from simkernel.loading import find, load, source_hash
@@ -48,6 +46,24 @@ def site(paths: tuple[str, ...], folder: Path, runs: int, seconds: float) -> lis
     return entries
 
 
+def told(verdicts: Sequence[dict[str, Any]], folder: Path) -> list[Entry]:
+    """Write the index of what a check has concluded, and a page for each verdict."""
+    entries = []
+    for one in verdicts:
+        case = case_of_told(one)
+        searched = {key: one.get("searched", {}).get(key) for key in ("runs", "transitions")}
+        shown = {key: value for key, value in searched.items() if value is not None}
+        file = _file(case.spec)
+        write(folder / file, run_page(replace(case, searched=shown), pictures(case)))
+        entries.append(Entry(case, file, Counter(), (), shown))
+    write(folder / "index.html", index(entries))
+    return entries
+
+
+def _file(path: str) -> str:
+    return path.replace("/", "-").replace(":", "-").removesuffix(".py").lstrip("-.") + ".html"
+
+
 def _entry(path: str, folder: Path, runs: int, seconds: float) -> Entry:
     spec, start = load(path), time.monotonic()
     verdict = check(
@@ -57,9 +73,9 @@ def _entry(path: str, folder: Path, runs: int, seconds: float) -> Entry:
     case = _case(path, spec, verdict, folder)
     shown = list(traces(spec, {}, Settings(step_ms=(0, 10), picker="walk"), RUNS))
     found = seen(list(trace.events()) for trace in shown)
-    counts = _outcomes(spec)
-    file = path.replace("/", "-").replace(":", "-").removesuffix(".py").lstrip("-.") + ".html"
-    extra = (outcomes(counts), *_machines(found, spec))
+    counts, seeds = _outcomes(spec)
+    file = _file(path)
+    extra = (outcomes(counts, seeds, path), *drawn_machines(found, spec, f"{RUNS} runs"))
     searched = {"runs": verdict.searched.runs, "steps": verdict.searched.transitions}
     write(folder / file, run_page(replace(case, searched=searched), extra))
     return Entry(case, file, counts, coverage(found, declared_in(spec)), searched)
@@ -88,8 +104,10 @@ def _default(path: str, spec: Spec, folder: Path) -> Trace:
     return read(file.path)
 
 
-def _outcomes(spec: Spec) -> Counter[str]:
+def _outcomes(spec: Spec) -> tuple[Counter[str], dict[str, int]]:
+    """Count how so many random runs end; gives the first seed of each end, too."""
     counts: Counter[str] = Counter()
+    seeds: dict[str, int] = {}
     for seed in range(RUNS):
         settings = Settings(seed=seed, step_ms=(0, 10), picker="walk", effects_max=100_000)
         m = spec.machine({}, settings)
@@ -99,20 +117,7 @@ def _outcomes(spec: Spec) -> Counter[str]:
         stuck = f"stuck: {', '.join(result.stuck)}" if result.stuck else ""
         logged = " ".join(map(show, result.logged[-3:]))
         told = ended or stuck or (show(result.returned) if result.returned is not None else logged)
-        counts[Cast().named(told or result.ended)] += 1
-    return counts
-
-
-def _machines(found: dict[str, Seen], spec: Spec) -> tuple[Markup, ...]:
-    """Draw the state machines, if there is a program that draws."""
-    if not found:
-        return ()
-    diagram = statem(found, declared_in(spec), f"{RUNS} runs")
-    try:
-        svg = drawn(dot(diagram).source, "svg").decode()
-    except UsageError:
-        return ()
-    picture = Markup(svg[svg.index("<svg") :])
-    title = tag("h2", "State machines: wide is often, dotted is never")
-    return (tag("section", title, tag("figure", picture, class_="picture", tabindex="0"),
-                aria_label="State machines"),)  # fmt: skip
+        end = Cast().named(told or result.ended)
+        counts[end] += 1
+        seeds.setdefault(end, seed)
+    return counts, seeds

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 import time
 from typing import Any
 
 import click
 
+from reports.terminal import WIDTH, Look
 from simkernel.errors import SimkernelError
+
+WIDTH_MIN = 60
 
 
 def emit(data: dict[str, Any]) -> None:
@@ -58,6 +63,16 @@ class Progress:
         if self._shown:
             click.echo("\r\x1b[2K", nl=False, err=True)
             self._shown = False
+
+
+def screen() -> Look:
+    """Give how to draw: as wide as the terminal, with colour if it is one and NO_COLOR is not set.
+
+    What is no terminal is 110 wide.
+    """
+    is_terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size((WIDTH, 24)).columns if is_terminal else WIDTH
+    return Look(max(WIDTH_MIN, width), is_terminal and not os.environ.get("NO_COLOR"))
 
 
 def color(text: str, **style: Any) -> str:

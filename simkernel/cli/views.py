@@ -11,9 +11,11 @@ from checkers.breadth import Situations
 from checkers.coverage import Declared, declared
 from checkers.graph import Search
 from checkers.judged import Judged
-from reports.diagram import Diagram
+from reports.diagram import Diagram, dot
+from reports.html import Markup, tag
+from reports.render import svg_of
 from reports.situations import Held, situations
-from reports.statem import seen, statem
+from reports.statem import Seen, seen, statem
 from reports.traffic import traffic
 from simkernel.cli.reel import reel
 from simkernel.errors import UsageError
@@ -117,3 +119,18 @@ def _held(judged: Judged) -> Held:
         elif isinstance(body, Server) and not isinstance(getattr(body, "state", None), Tree):
             lines.append(f"{name} {show(freeze(getattr(body, 'state', None), 'state'))}")
     return (*lines,) or ("no server",)
+
+
+def drawn_machines(found: dict[str, Seen], spec: Spec, what: str) -> tuple[Markup, ...]:
+    """Draw state machines as a section of a page, if there are any and a program that draws."""
+    if not found:
+        return ()
+    diagram = statem(found, declared_in(spec), what)
+    svg = svg_of(dot(diagram).source)
+    if svg is None:
+        return ()
+    picture = Markup(svg)
+    title = tag("h2", f"State machines in {what}: wide is often, dotted is never")
+    figure = tag("figure", picture, class_="picture", tabindex="0", role="group",
+                 aria_label="State machines")  # fmt: skip
+    return (tag("section", title, figure, aria_label="State machines"),)

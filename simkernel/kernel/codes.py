@@ -11,6 +11,8 @@ UNALIAS, CANCEL, READ, CHOOSE, WORK, EARLIER, TABLE, HIBERNATE, PROCESSES = rang
 ENTER, END = 28, 29
 # Death signals of an exiting process.
 TELL_LINK, TELL_MONITOR, REFUSE = 30, 31, 32
+# What it has to give back before them, where an end has stages.
+FREE_TABLES, FREE_NAME = 34, 35
 
 EFFECTS = (
     "send", "exit", "monitor", "unlink", "demonitor", "flag", "spawn", "timer", "alias", "log",
@@ -18,7 +20,7 @@ EFFECTS = (
     "send_name", "link", "register", "unregister", "whereis", "alive", "info", "demonitor_now",
     "unalias", "cancel", "read", "choose", "work", "earlier", "table", "hibernate", "processes",
     "enter", "end", "tell_link", "tell_monitor", "refuse",
-    "doomed",
+    "doomed", "free_tables", "free_name",
 )  # fmt: skip
 
 FIRST_OPERATION = SEND_NAME

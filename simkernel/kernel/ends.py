@@ -63,19 +63,24 @@ def end(m: Machine, p: Process, reason: Any, *, killed: bool) -> None:
         if alone
         else Death(p.pid, reason, killed, trapped(m, p), tuple(p.links or ()), _watchers(p))
     )
-    if m.tables.by_ref or p.name is not None or p.timers or p.monitors or p.timer is not None:
-        release(m, p)
-    if alone and p.arrived is None:
+    if p.timers or p.monitors or p.timer is not None:
+        _forget(m, p)
+    stages = _stages(m, p) if m.tables.by_ref or p.name is not None else []
+    if not m.rare:
+        for code in stages:
+            free(m, p, code)
+        stages = []
+    if alone and p.arrived is None and not stages:
         p.effects = p.notes = None
         p.status = DEAD
         return
     p.status = EXITING
-    _notify(m, p, reason)
+    _notify(m, p, reason, [(code,) for code in stages])
 
 
-def _notify(m: Machine, p: Process, reason: Any) -> None:
+def _notify(m: Machine, p: Process, reason: Any, signals: list[Any]) -> None:
     """List the death signals: links before monitors, then answers to what had arrived (3.19)."""
-    signals: list[Any] = [(codes.TELL_LINK, peer, reason) for peer in p.links or ()]
+    signals += [(codes.TELL_LINK, peer, reason) for peer in p.links or ()]
     for ref, (watcher, target) in (p.watchers or {}).items():
         signals.append((codes.TELL_MONITOR, watcher, ref, target, reason))
     for signal in p.arrived or ():
@@ -92,12 +97,29 @@ def _notify(m: Machine, p: Process, reason: Any) -> None:
         p.status = DEAD
 
 
-def release(m: Machine, p: Process) -> None:
-    """Free the name, the tables and the timers of a process that ends."""
-    if p.name is not None:
+def _stages(m: Machine, p: Process) -> list[int]:
+    """List what a process that ends has to give back: its tables, then its name (rule 3.24)."""
+    owns = any(table.owner == p.pid for table in m.tables.by_ref.values())
+    return [codes.FREE_TABLES] * owns + [codes.FREE_NAME] * (p.name is not None)
+
+
+def free(m: Machine, p: Process, code: int) -> None:
+    """Take away the tables or the name of a process that ends."""
+    if code == codes.FREE_TABLES:
+        m.tables.owner_died(m, p)
+    elif p.name is not None:  # nobody has unregistered it since
         del m.names[p.name]
         p.name = None
-    m.tables.owner_died(m, p)
+
+
+def is_ending(m: Machine, pid: Pid) -> bool:
+    """Tell whether a process is dead, and has not yet given back all that it had."""
+    p = m.dying.get(pid)
+    return p is not None and p.effects is not None and p.effects[p.cursor][0] >= codes.FREE_TABLES
+
+
+def _forget(m: Machine, p: Process) -> None:
+    """Free the timers and the monitors of a process that ends."""
     for timer in list((p.timers or {}).values()):
         m.disarm(timer)
     if p.timer is not None:
@@ -114,7 +136,9 @@ def tell(m: Machine, p: Process, code: int, effect: tuple[Any, ...]) -> None:
     """Send the next death signal."""
     if m.tape:
         m.tape((codes.EFFECTS[code], p.pid, *effect[1:]))
-    if code == codes.TELL_LINK:
+    if code >= codes.FREE_TABLES:
+        free(m, p, code)
+    elif code == codes.TELL_LINK:
         m.deliver(p.pid, effect[1], (codes.S_EXIT, p.pid, effect[2], True))
     elif code == codes.TELL_MONITOR:
         _, watcher, ref, target, reason = effect

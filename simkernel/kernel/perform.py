@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from simkernel.kernel import codes, tables
 from simkernel.kernel.channels import catch_up, travel
+from simkernel.kernel.ends import is_ending
 from simkernel.kernel.information import information
 from simkernel.kernel.mailbox import drop_monitor
 from simkernel.kernel.process import NO_REF, Process, Timer
@@ -61,18 +62,18 @@ def monitor(m: Machine, p: Process, e: Effect) -> None:
         m.deliver(p.pid, p.pid, (codes.S_DOWN, p.pid, ref, shown, "noproc"))
     else:
         signal = (codes.S_MONITOR, p.pid, ref, shown)
-        if m.cluster or not _keeps_back(p):
+        if m.cluster or not _keeps_back(m, p):
             m.deliver(p.pid, pid, signal)
         else:
             catch_up(m, p.pid)
             travel(m, p.pid, pid, signal)
 
 
-def _keeps_back(p: Process) -> bool:
+def _keeps_back(m: Machine, p: Process) -> bool:
     """Tell whether a monitor may leave late: the next thing done looks, and sends nothing (6.20).
 
-    Where the next thing is a signal, or an end, or a wait for a message, a late monitor could not
-    be told from a late process.
+    Where the next thing is a signal or an end, a late monitor could not be told from a late
+    process. Where it is a wait for a message without a limit, it can, but seldom (rule 6.21).
     """
     effects = p.effects
     assert effects is not None
@@ -80,7 +81,7 @@ def _keeps_back(p: Process) -> bool:
         code = effects[at][0]
         if code not in codes.SILENT:
             return code in codes.LOOKING or (code == codes.INFO and effects[at][1] == p.pid)
-    return p.expired
+    return p.expired or m.rare
 
 
 def unlink(m: Machine, p: Process, e: Effect) -> None:
@@ -220,8 +221,8 @@ def unregister(m: Machine, p: Process, e: Effect) -> Any:
     pid = m.names.pop(e[1], None) if type(e[1]) is str else None
     if pid is None:
         raise ArgumentError(f"unregister(): no process is registered as {e[1]!r}")
-    m.processes[pid].name = None
-    m.processes[pid].cache = None
+    holder = m.processes.get(pid) or m.dying[pid]
+    holder.name = holder.cache = None
     return True
 
 
@@ -252,6 +253,11 @@ def peeks(m: Machine, p: Process, pid: Pid) -> bool:
     if ahead is not None:
         waiting += [signal for signal, _ in ahead.signals]
     return all(signal[0] == codes.S_MESSAGE for signal in waiting)
+
+
+def asks_the_ending(m: Machine, e: Effect) -> bool:
+    """Tell whether this asks one that is dead, and answers when all it had is free (rule 3.24)."""
+    return e[0] in (codes.ALIVE, codes.INFO) and is_ending(m, e[1])
 
 
 def _ask(m: Machine, p: Process, pid: Pid, keys: Any) -> Any:

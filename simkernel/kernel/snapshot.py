@@ -73,14 +73,17 @@ def snapshot(m: Machine) -> Any:
         dict(m.timers),
         [(c, tuple(c.signals), c.due, c.timer) for c in m.channels.values()],
         list(m.active),
-        (len(m.logged), len(m.deaths), m.count, m.returned, m.faults and m.faults.left),
+        # Whole, not by their lengths: a search goes from one branch to another that was longer.
+        (tuple(m.logged), tuple(m.deaths)),
+        # A main that has ended is no process any more, and still says whether the run is over.
+        (m.count, m.returned, m.faults and m.faults.left, m.root.status, m.reached_horizon),
         m.clock.save(),
     )
 
 
 def restore(m: Machine, saved: Any) -> None:
     """Put `m` back into a state that `snapshot` gave for it."""
-    processes, living, names, tables, timers, by_ref, channels, active, marks, clock = saved
+    processes, living, names, tables, timers, by_ref, channels, active, past, marks, clock = saved
     staying = {p for p, _ in processes}
     for p in (*m.processes.values(), *m.dying.values()):
         if p not in staying:
@@ -113,11 +116,10 @@ def restore(m: Machine, saved: Any) -> None:
     m.active = list(active)
     for slot, item in enumerate(m.active):
         item.slot = slot
-    logged, deaths, m.count, m.returned, faults_left = marks
+    m.logged[:], m.deaths[:] = past
+    m.count, m.returned, faults_left, m.root.status, m.reached_horizon = marks
     if m.faults is not None:
         m.faults.left = faults_left
-    del m.logged[logged:]
-    del m.deaths[deaths:]
 
 
 def _drop(m: Machine, p: Process) -> None:

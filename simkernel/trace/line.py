@@ -52,6 +52,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "tell_link": ("to", "reason"),
     "tell_monitor": ("to", "ref", "of", "reason"),
     "refuse": ("signal",),
+    "free_tables": (),
+    "free_name": (),
     "start": ("run",),
     "take": ("m",),
     "timeout": (),

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from tests.meta.house import ROOT
 
@@ -24,3 +25,9 @@ def missing() -> str:
     if importlib.util.find_spec("playwright") is None:
         return "needs the Python package playwright"
     return ""
+
+
+def shot(page: Any, name: str) -> None:
+    """Keep what the page looks like, for people."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=str(SHOTS / f"{name}.png"), full_page=True)

@@ -12,23 +12,13 @@ import pytest
 from reports.exports import FORMATS
 from reports.run_page import run_page
 from simkernel.cli.reel import case_of
-from tests.browser.chromium import FLAGS, NODE, SHOTS
+from tests.browser.chromium import NODE, shot
 from tests.reports.recorded import at_root, filmed, recorded
 from tests.reports.test_report import crashing
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 Open = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield found
-        found.close()
 
 
 @pytest.fixture
@@ -76,11 +66,6 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> str:
     assert len(trace.lines) > 10_000
     with at_root():
         return run_page(case_of(trace))
-
-
-def shot(page: Any, name: str) -> None:
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=str(SHOTS / f"{name}.png"), full_page=True)
 
 
 def test_it_opens_where_it_went_wrong_and_says_so(show: Open, crash: str) -> None:
@@ -173,6 +158,30 @@ def test_without_script_it_is_the_table_of_all_events(show: Open, crash: str) ->
     assert not page.locator("#player").is_visible()
     assert page.locator(".chain li").first.is_visible()
     shot(page, "no-script")
+
+
+def test_on_paper_it_is_the_story_and_the_table_without_controls(show: Open, crash: str) -> None:
+    page = show(crash, color_scheme="dark")
+    page.emulate_media(media="print")
+    assert page.locator("#events tbody tr").first.is_visible()
+    assert page.locator(".chain li").first.is_visible()
+    assert page.locator("#beside svg").is_visible()
+    for hidden in ("#player", "#theme", "#show-table"):
+        assert not page.locator(hidden).is_visible(), hidden
+    back = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert back == "rgb(255, 255, 255)"  # ink, not a dark page
+    paper = page.pdf(format="A4")
+    assert paper.startswith(b"%PDF")
+    assert len(paper) > 20_000
+
+
+def test_the_run_that_passes_stands_beside_and_is_linked(show: Open, crash: str) -> None:
+    page = show(crash)
+    page.get_by_role("link", name="Both, side by side").click()
+    assert page.url.endswith("#beside")
+    assert page.locator("#beside").evaluate("e => e.getBoundingClientRect().top") < 900
+    assert page.locator("#beside svg text", has_text="first difference").count() == 2
+    assert where(page).startswith("step 35 ·")
 
 
 def test_ten_thousand_events_stay_usable(show: Open, busy: str) -> None:

@@ -17,16 +17,21 @@ from checkers.liveness import lasso
 from checkers.search import Plan
 from checkers.strategies import strategy
 from simkernel import (
+    Exit,
     GenServer,
     NoReply,
     Ok,
     always,
+    choose,
     eventually,
     leads_to,
+    log,
+    receive,
     self_,
     spawn,
     spec,
 )
+from simkernel.kernel.process import AT_REST
 from simkernel.spec import of
 from tests.checkers.models import LostIncrement, TwoPhase
 from tests.checkers.test_hunting import two_senders
@@ -249,3 +254,27 @@ def test_properties_see_the_states_of_processes_that_were_put_back(name: str) ->
     assert {state for _, state in seen} >= {"off", "on", "broken"}
     # While it starts it has no state; whenever it waits it has one.
     assert {state for status, state in seen if status == "waiting"} == {"off", "on", "broken"}
+
+
+async def dies_on_one_way_of_two() -> None:
+    """It crashes first, and then others go on; on the other way nothing is wrong, and sooner."""
+    spawn(waits_a_while)
+    if await choose([True, False]):
+        raise Exit("boom")
+
+
+async def waits_a_while() -> None:
+    await receive(after=5)
+    log("awake")
+    await receive(after=5)
+
+
+@pytest.mark.parametrize("name", ["dfs", "bfs"])
+def test_what_is_past_belongs_to_the_branch_that_a_search_goes_on_with(name: str) -> None:
+    found = set()
+    for run, ended in strategy(name, Plan(of(dies_on_one_way_of_two), {})).ends(lambda share: ""):
+        kinds = tuple(finding.kind for finding in run.findings(ended))
+        found.add((run.m.root.status == AT_REST, kinds, tuple(run.m.logged)))
+    # Where main has returned, the run may end before the other wakes up, and may not.
+    assert {one for one in found if not one[0]} == {(False, ("crash",), ("awake",))}
+    assert {one[1] for one in found if one[0]} == {()}

@@ -316,6 +316,21 @@ def table_step(random: Random, kinds: dict[str, str]) -> Any:
     return ("ets", actor, name, tab, args)
 
 
+def parts_steps(random: Random, kinds: dict[str, str]) -> list[Any]:
+    """Draw a walk through a table in parts; one with an order may change meanwhile."""
+    tab, actor = random.choice(list(kinds)), random.choice(ACTORS)
+    ordered = kinds[tab] == "ordered_set"
+    name = random.choice(("select", "match", "match_object"))
+    what = spec_of(random) if name == "select" else pattern_of(random, 2)
+    shown = "rows" if ordered else "number"
+    steps: list[Any] = [("part", actor, name, tab, [what, random.choice((1, 2, 3))], shown)]
+    for _ in range(random.randint(1, 3)):
+        if ordered and random.random() < 0.4:
+            steps.append(table_step(random, {tab: kinds[tab]}))
+        steps.append(("more", actor, name, shown))
+    return steps
+
+
 def registry_step(random: Random, duplicate: bool, partitions: int) -> Any:
     """Draw an operation on the registry."""
     actor, key, value = random.choice(ACTORS), random.choice(KEYS), random.choice(VALUES)
@@ -365,6 +380,8 @@ def actors_program(random: Random) -> tuple[Any, int]:
             chance = random.random()
             if chance < 0.03:
                 steps += [("die", random.choice(("a", "b")), "boom"), ("info", "t"), ("mail", "b")]
+            elif chance < 0.12:
+                steps += parts_steps(random, kinds)
             else:
                 steps.append(table_step(random, kinds))
         steps += [("info", tab) for tab in kinds] + [("mail", "b"), ("mail", "c")]

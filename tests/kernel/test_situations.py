@@ -12,6 +12,7 @@ import pytest
 
 from checkers.dfs import outcomes
 from simkernel.choice import Walk
+from simkernel.errors import Exit
 from simkernel.kernel import driver, ets
 from simkernel.kernel.effects import (
     again,
@@ -526,3 +527,33 @@ def test_every_kind_of_waiting_can_be_restored() -> None:
         restore(m, state)
         assert fingerprint(m) == printed
         assert fingerprint(finish(m)) == end
+
+
+async def takes_one_of_two_ways() -> None:
+    spawn(quiet, 20)
+    if await choose([False, True]):
+        log("a way of two deaths")
+        spawn(die, "first")
+        await receive(after=5)
+        raise Exit("second")
+    log("a way of none")
+
+
+@pytest.mark.rule("12.27")
+def test_a_search_may_go_on_in_a_longer_branch_after_a_shorter_one() -> None:
+    """What is past, and whether main has ended, are those of the branch that is restored."""
+    m = machine(takes_one_of_two_ways)
+    while len(m.enabled()) == 1 or m.enabled()[0].kind != "choose":
+        m.apply(m.enabled()[0])
+    start, saved = snapshot(m), []
+    m.apply(Transition("choose", MAIN, 1))
+    while options := m.enabled():
+        saved.append((snapshot(m), options, list(m.logged), list(m.deaths)))
+        m.apply(options[0])
+    restore(m, start)
+    m.apply(Transition("choose", MAIN, 0))
+    assert finish(m).logged == ["a way of none"]
+    for state, options, logged, deaths in saved:
+        restore(m, state)
+        assert (m.enabled(), m.logged, m.deaths) == (options, logged, deaths)
+    assert [death.reason for death in finish(m).deaths] == ["first", "second", "normal"]

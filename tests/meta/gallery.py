@@ -14,7 +14,7 @@ from checkers.check import Budget, check
 from checkers.evidence import gather
 from reports.diagram import dot
 from reports.render import drawn
-from reports.run_page import scene
+from reports.scene import scene
 from reports.spacetime import spacetime
 from reports.tree import forest, graph
 from simkernel.cli.graph import machine_at

@@ -24,6 +24,7 @@ from tests.reference.states import (
     NOTHING,
     PLAIN,
     PROMPT,
+    RARE,
     SENDING,
     VM,
     Move,
@@ -37,7 +38,7 @@ from tests.reference.states import (
 )
 from tests.reference.zones import Guard
 
-__all__ = ["LESSONS", "MACHINE", "PROMPT", "VM", "explore", "outcomes", "runs"]
+__all__ = ["LESSONS", "MACHINE", "PROMPT", "RARE", "VM", "explore", "outcomes", "runs"]
 
 
 class TooManyStates(Exception):

@@ -122,9 +122,11 @@ def _short(reason: Any) -> Any:
     return reason[0] if type(reason) is tuple else reason
 
 
-def searched(program: Program, network: str = "node", most: int = 20_000) -> frozenset[Outcome]:
+def searched(
+    program: Program, network: str = "node", most: int = 20_000, *, rare: bool = False
+) -> frozenset[Outcome]:
     """Give every outcome of `program` that the search reaches."""
-    m = machine(program, network, clock=SymbolicClock(), snapshots=True)
+    m = machine(program, network, clock=SymbolicClock(), snapshots=True, rare=rare)
 
     def history() -> bytes:
         return show(outcome_of(program, m)).encode()

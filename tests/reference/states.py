@@ -43,7 +43,8 @@ PROMPT: Final = Rules(VM.observing, lazy_monitor=False, peeking=False, late_rele
 LESSONS: Final = Rules(
     RULE_7, lazy_monitor=False, peeking=False, late_release=False, late_noproc=True
 )
-MACHINE: Final = replace(VM, late_release=False, late_noproc=True, waits_send=True)
+RARE: Final = replace(VM, late_noproc=True)
+MACHINE: Final = replace(RARE, late_release=False, waits_send=True)
 
 
 class Proc(NamedTuple):

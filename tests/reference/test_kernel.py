@@ -13,7 +13,20 @@ import pytest
 from tests.reference import brute
 from tests.reference.generate import random_programs
 from tests.reference.lessons import LESSONS, Lesson
-from tests.reference.programs import Program
+from tests.reference.programs import (
+    Program,
+    alive,
+    end,
+    insert,
+    link,
+    monitor,
+    program,
+    recv,
+    register,
+    send,
+    spin,
+    whereis,
+)
 from tests.reference.searched import searched
 
 NETWORKS = ("node", "cluster")
@@ -80,3 +93,45 @@ def test_programs_with_children_have_exactly_their_outcomes() -> None:
 @pytest.mark.parametrize("seed", range(10, 20))
 def test_two_hundred_more_random_programs_have_exactly_their_outcomes(seed: int) -> None:
     assert differences(random_programs(seed, 200, 3 + seed % 3, states=100), NETWORKS) == []
+
+
+STAGED = program(
+    "rare link fails and the table is there",
+    main=[recv()], A=[send("main", "go"), link("main"), insert("k", "v")],
+)  # fmt: skip
+NAMED = program(
+    "rare link fails and the name is there",
+    main=[register("n"), recv()],
+    A=[send("main", "go"), link("main"), whereis("n"), alive("main"), whereis("n")],
+)  # fmt: skip
+LATE = program(
+    "rare a monitor leaves behind a message taken",
+    main=[recv("zz")],
+    A=[monitor("B", "m"), recv("x"), insert("k", "v"), recv()],
+    B=[send("A", "x"), spin("k"), recv("none", after=0), end("done")],
+)  # fmt: skip
+
+
+@pytest.mark.rule("3.24", "6.21")
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("tried", [STAGED, NAMED, LATE], ids=lambda x: x.name)
+def test_what_is_rare_is_searched_when_asked_for(tried: Program, network: str) -> None:
+    usual = brute.outcomes(tried, network, brute.MACHINE)
+    expected = brute.outcomes(tried, network, brute.RARE)
+    late_on_a_cluster = tried is LATE and network == "cluster"
+    assert (usual < expected) != late_on_a_cluster  # there a monitor may be late all the same
+    assert searched(tried, network) == usual
+    assert searched(tried, network, rare=True) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.rule("3.24", "6.21")
+def test_random_programs_have_exactly_their_rare_outcomes() -> None:
+    compared = 0
+    for tried in random_programs(1, 100, 7, states=1_200, timers=False):
+        for network in NETWORKS:
+            expected = brute.outcomes(tried, network, brute.RARE)
+            if expected != brute.outcomes(tried, network, brute.MACHINE):
+                assert searched(tried, network, 200_000, rare=True) == expected, tried
+                compared += 1
+    assert compared >= 3

@@ -54,6 +54,16 @@ defmodule Pairs.Application do
     :done
   end
 
+  def what_outlives_the_tree do
+    load(:conformance_app, [:with_helper])
+    Application.start(:conformance_app)
+    ref = Process.monitor(Process.whereis(:conformance_helper))
+    say(Application.stop(:conformance_app))
+    receive do {:DOWN, ^ref, _, _, reason} -> say(reason) end
+    unload([:conformance_app])
+    :done
+  end
+
   def environment do
     load(:conformance_app, [:ok])
     say(Application.get_env(:conformance_app, :rate))
@@ -121,6 +131,9 @@ defmodule Apps do
     case how do
       :ok -> tree()
       :with_state -> {:ok, pid} = tree(); {:ok, pid, [:open]}
+      :with_helper ->
+        Process.register(spawn(fn -> Process.flag(:trap_exit, true); waits_on() end), :conformance_helper)
+        tree()
       :callbacks_fail -> {:ok, pid} = tree(); {:ok, pid, [:fails]}
       :error -> {:error, :no}
       :raise -> raise "boom"
@@ -130,6 +143,9 @@ defmodule Apps do
       :failing_tree -> Supervisor.start_link([%{id: :a, start: {Starting, :start, [{:error, :no}]}}], strategy: :one_for_one)
     end
   end
+
+  # Outlives the tree: traps, and ignores every exit.
+  defp waits_on, do: (receive do _ -> waits_on() end)
 
   defp tree, do: Supervisor.start_link([], strategy: :one_for_one) |> tap(fn {:ok, pid} -> if Process.whereis(:conformance_tree) == nil, do: Process.register(pid, :conformance_tree) end)
 

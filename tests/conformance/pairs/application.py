@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from simkernel import (
+    ANY,
     Agent,
     Application,
     Exit,
@@ -13,7 +14,11 @@ from simkernel import (
     Supervisor,
     Throw,
     alive,
+    monitor,
+    process_flag,
+    receive,
     register,
+    spawn,
     whereis,
 )
 from simkernel import exit as exit_of
@@ -45,6 +50,10 @@ class Apps:
             case "with_state":
                 _, pid = await tree()
                 return ("ok", pid, ["open"])
+            case "with_helper":
+                helper = spawn(waits_on)
+                await register(helper, "conformance_helper")
+                return await tree()
             case "callbacks_fail":
                 _, pid = await tree()
                 return ("ok", pid, ["fails"])
@@ -71,6 +80,13 @@ class Apps:
         say(("stop", state, await whereis("conformance_tree") is not None))
         if state == ["fails"]:
             raise RuntimeError("in stop")
+
+
+async def waits_on() -> None:
+    """Outlive the tree: trap, and ignore every exit."""
+    process_flag("trap_exit", True)
+    while True:
+        await receive()
 
 
 async def tree() -> Any:
@@ -131,6 +147,16 @@ async def tree_ends(reason: Any) -> Any:
     await settle()
     say(await whereis("conformance_tree"))
     say(await Application.stop("conformance_app"))
+    return "done"
+
+
+@pair("22.13")
+async def what_outlives_the_tree() -> Any:
+    await Application.start(app("conformance_app", "with_helper"))
+    ref = monitor(await whereis("conformance_helper"))
+    say(await Application.stop("conformance_app"))
+    _, _, _, _, reason = await receive(("DOWN", ref, ANY, ANY, ANY))
+    say(reason)
     return "done"
 
 

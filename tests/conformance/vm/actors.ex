@@ -8,7 +8,7 @@ defmodule Actors do
 
   def run(actors, steps, say, pause) do
     pids = for name <- actors, into: %{}, do: {name, spawn(&loop/0)}
-    state = Enum.reduce(steps, %{pids: pids, tables: %{}, registry: nil}, fn step, state ->
+    state = Enum.reduce(steps, %{pids: pids, tables: %{}, registry: nil, continuation: nil}, fn step, state ->
       {answer, state} = step(step, state, pause)
       say.({elem(step, 0), answer})
       state
