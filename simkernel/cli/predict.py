@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
@@ -96,8 +97,7 @@ def command(
               "stopped": work.found.stopped,
               "predicted": [_object(one, blob(one)) for one in shown]})  # fmt: skip
         return code
-    for one in shown:
-        _show(one, blob(one))
+    _show(shown, blob)
     why = f"; {work.found.stopped}" if work.found.stopped else ""
     click.echo(f"{work.found.events} events, {len(found)} other runs, {len(bad)} of them bad{why}")
     return code
@@ -109,11 +109,12 @@ def _code(bad: bool, interrupted: bool) -> int:
     return exit_codes.VIOLATED if bad else exit_codes.HELD
 
 
-def _show(one: Predicted, blob: str) -> None:
-    click.echo(one.change)
-    for finding in one.findings:
-        click.echo(f"    {finding.kind}: {finding.text}")
-    click.echo(f"    replay  simkernel replay {blob}")
+def _show(shown: list[Predicted], blob: Callable[[Predicted], str]) -> None:
+    for one in shown:
+        click.echo(one.change)
+        for finding in one.findings:
+            click.echo(f"    {finding.kind}: {finding.text}")
+        click.echo(f"    replay  simkernel replay {blob(one)}")
 
 
 def _ours(path: str) -> bool:
