@@ -203,8 +203,8 @@ def _shrunk(
     """Shrink the counterexample, for as long as the search had and no longer."""
     if best.ended == driver.ROUND:  # it is as short as it can be found, and no wish leads round
         return replace(best, parameters=dict(parameters))
-    until = elapsed() + budget.seconds
     try:
+        until = elapsed() + budget.seconds
         return smallest(spec, parameters, best, enough=lambda: elapsed() > until)
     except KeyboardInterrupt:
         return replace(best, parameters=dict(parameters))

@@ -10,7 +10,7 @@ from typing import Any
 from checkers.finding import listed
 from checkers.judged import Both, judged_run
 from checkers.verdict import Counterexample, Verdict
-from simkernel.errors import InternalError
+from simkernel.errors import Nondeterminism
 from simkernel.kernel import driver
 from simkernel.spec import Spec
 from simkernel.trace.blob import Blob, parameters_text
@@ -56,7 +56,10 @@ def gather(
     file.close(ended, verdict="Violated", **more)
     # A run that goes round is cut where the round is over: breadth-first search has seen it close.
     if example.ended != driver.ROUND and again != list(example.findings):
-        raise InternalError(f"a counterexample of {where} did not come again: {example}")
+        raise Nondeterminism(
+            f"a run that failed was made again, and was another: {example.findings[0].text}",
+            where=where,
+        )
     keep.flush()
     blob = Blob(where, texts, example.settings, source, digest)
     events = tuple(json.loads(line) for line in keep.lines or ())

@@ -19,7 +19,7 @@ from checkers.findings import Finding
 from checkers.judged import Judged
 from checkers.verdict import Counterexample
 from simkernel.choice import Walk
-from simkernel.errors import SimkernelError
+from simkernel.errors import Nondeterminism, SimkernelError
 from simkernel.kernel import driver
 from simkernel.kernel.machine import Transition
 from simkernel.settings import Settings
@@ -209,7 +209,11 @@ def shrink(
     )  # fmt: skip
     first = shrinker.made(example.settings, _picker(example.settings))
     if tuple(first.found) != example.findings:
-        return example  # it does not even come again: that is for the replay to say
+        raise Nondeterminism(
+            "a run that failed was made again, and was another: "
+            f"{example.findings[0].text}; then {first.found[0].text if first.found else 'nothing'}",
+            where=spec.path or spec.name,
+        )
     small = shrinker.named(shrinker.smallest(first)) or example
     shrinker.settings = replace(example.settings, step_ms=(0, 0), latency_ms=(0, 0))
     if shrinker.settings != example.settings and (zero := shrinker.wished(list(first.picks))):

@@ -213,7 +213,7 @@ def _work(task: Callable[[], Any], pipe: int) -> None:
         try:
             with watchdog():
                 answer = (True, task())
-            data = pickle.dumps(answer)
+            data = _sent(answer)
         except BaseException as error:
             data = _failed(error)
         with open(pipe, "wb") as file:
@@ -221,6 +221,13 @@ def _work(task: Callable[[], Any], pipe: int) -> None:
         code = 0
     finally:
         os._exit(code)
+
+
+def _sent(answer: Any) -> bytes:
+    try:
+        return pickle.dumps(answer)
+    except Exception as error:
+        raise InternalError(f"a worker's answer cannot be sent: {error}") from error
 
 
 def _failed(error: BaseException) -> bytes:

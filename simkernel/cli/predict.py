@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
@@ -78,13 +79,11 @@ def command(
     finally:
         progress.clear()
     bad = [one for one in found if one.findings]
-    code = exit_codes.VIOLATED if bad else exit_codes.HELD
-    if interrupted:
-        code = exit_codes.INTERRUPTED
-    source = source_hash(recorded.header["spec"].partition(":")[0])
+    code = _code(bool(bad), interrupted)
+    header = recorded.header
+    source = source_hash(header["spec"].partition(":")[0])
 
     def blob(one: Predicted) -> str:
-        header = recorded.header
         keep = Recorder()
         with guards(), watchdog():
             judged_run(spec, given, one.settings, tape=keep)[0].m.close()
@@ -98,14 +97,24 @@ def command(
               "stopped": work.found.stopped,
               "predicted": [_object(one, blob(one)) for one in shown]})  # fmt: skip
         return code
+    _show(shown, blob)
+    why = f"; {work.found.stopped}" if work.found.stopped else ""
+    click.echo(f"{work.found.events} events, {len(found)} other runs, {len(bad)} of them bad{why}")
+    return code
+
+
+def _code(bad: bool, interrupted: bool) -> int:
+    if interrupted:
+        return exit_codes.INTERRUPTED
+    return exit_codes.VIOLATED if bad else exit_codes.HELD
+
+
+def _show(shown: list[Predicted], blob: Callable[[Predicted], str]) -> None:
     for one in shown:
         click.echo(one.change)
         for finding in one.findings:
             click.echo(f"    {finding.kind}: {finding.text}")
         click.echo(f"    replay  simkernel replay {blob(one)}")
-    click.echo(f"{work.found.events} events, {len(found)} other runs, {len(bad)} of them bad"
-               + (f"; {work.found.stopped}" if work.found.stopped else ""))  # fmt: skip
-    return code
 
 
 def _ours(path: str) -> bool:

@@ -40,9 +40,8 @@ def _process(p: Process) -> dict[str, Any]:
         seen["name"] = p.name
     if p.status == WAITING and p.want is not None:
         patterns = getattr(p.want, "patterns", None) or ()
-        seen["waits_for"] = (
-            getattr(p.want, "why", None) or " or ".join(map(repr, patterns)) or "anything"
-        )
+        why = getattr(p.want, "why", None)  # of a start it names a class, which is no JSON
+        seen["waits_for"] = str(why) if why else " or ".join(map(repr, patterns)) or "anything"
     save = getattr(p.body, "save", None)
     if save is not None and getattr(p.want, "idle", False):
         seen["state"] = show(_frozen(save()))
