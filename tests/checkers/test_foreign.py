@@ -60,6 +60,8 @@ def compared(seed: int, network: str) -> int:
     every = enumerated(main, known, network, logs=False)
     if every is None:
         return 0
+    if not any(event[0] in ("send", "take") for event in tape.events):
+        return 0  # a program that says nothing
     names = {"<root>": 0, "<root.1>": 1, "<root.2>": 2}
     accepts = {
         (name, number): op[1]
@@ -77,7 +79,8 @@ def compared(seed: int, network: str) -> int:
 
 
 def test_what_is_said_of_a_log_agrees_with_every_interleaving() -> None:
-    assert sum(compared(seed, "node") for seed in range(12)) > 3
+    found = [compared(seed, "node") for seed in (0, 3, 5, 13, 15, 17, 19)]
+    assert found == [0, 0, 2, 1, 1, 1, 1]
 
 
 @pytest.mark.long
