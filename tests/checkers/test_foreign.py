@@ -86,7 +86,7 @@ def test_what_is_said_of_a_log_agrees_with_every_interleaving() -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("network", ["node", "cluster"])
 def test_what_is_said_of_200_logs_agrees_with_every_interleaving(network: str) -> None:
-    assert sum(compared(seed, network) for seed in range(200)) > 80
+    assert sum(compared(seed, network) for seed in range(200)) > 40
 
 
 def log(*lines: Any) -> Log:
