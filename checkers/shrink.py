@@ -79,7 +79,7 @@ class Shrinker:
                     defaults[len(picks)] = options[0]
                 picks.append(picked)
                 run.apply(picked)
-            ended = driver.BUDGET if len(picks) >= settings.effects_max else run.ended()
+            ended = driver.BUDGET if run.enabled() else run.ended()
             return Taken(tuple(picks), defaults, tuple(run.findings(ended)), ended)
         finally:
             run.m.close()

@@ -35,6 +35,11 @@ from simkernel.spec import Spec
 UNDECIDED = "no order of their events was found that has times within the bounds"
 
 
+def asks_the_time(run: Judged) -> bool:
+    """Tell whether a deadline was set or the time was read: before that bounds take no run away."""
+    return run.m.clock.asked  # type: ignore[attr-defined,no-any-return]
+
+
 class Depth(Base):
     """Depth-first over every interleaving and every order of timers; each situation once."""
 
@@ -45,21 +50,38 @@ class Depth(Base):
         super().__init__(plan)
         self.time = plan.times()
         self.share = share
+        self.timed = False
 
     def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
-        """Visit every situation once."""
-        plan = self.plan
+        """Visit every situation once; as long as nobody asks for the time, whatever the bounds."""
+        if self.plan.time != ANY_TIME:
+            yield from self._search(replace(self.plan, time=ANY_TIME), limit, timeless=True)
+            if not self.timed:
+                return
+        yield from self._search(self.plan, limit)
+
+    def _search(
+        self, plan: Plan, limit: Limit, *, timeless: bool = False
+    ) -> Iterator[tuple[Judged, str]]:
+        self.time = plan.times()
         run = plan.judged(plan.recorded(), snapshots=True)
         self._dfs = search = Dfs(run, depth_max=plan.effects, history=run.history)
 
         def cut() -> bool:
             self.transitions, self.situations = search.transitions, len(search.seen)
-            self.cut = limit(self.share)
-            return bool(self.cut)
+            self.timed = timeless and asks_the_time(run)
+            self.cut = "" if self.timed else limit(self.share)
+            return self.timed or bool(self.cut)
 
         for _ in search.leaves(cut):
+            if timeless and asks_the_time(run):
+                break
             self.runs = search.runs
             yield run, run.ended()
+        self.timed = timeless and asks_the_time(run)
+        if self.timed:
+            run.m.close()
+            return
         self.transitions, self.situations = search.transitions, len(search.seen)
         if search.cut:
             self.cut = self.cut or f"a run is longer than {plan.effects} transitions"

@@ -39,6 +39,7 @@ class SymbolicClock:
         self.points: dict[int, Timer] = {}  # deadlines still ahead
         self._next = BEGIN
         self._machine: Machine | None = None
+        self.asked = False  # for a deadline, or for the time
         self._past(0)
 
     def attach(self, machine: Machine) -> None:
@@ -49,6 +50,7 @@ class SymbolicClock:
 
     def arm(self, timer: Timer, low: int, high: int, since: bool | Instant) -> None:
         """Add a deadline between `low` and `high` after now, or after an instant."""
+        self.asked = True
         base, offset = self._base(since)
         point = self._add(base, low + offset, high + offset)
         if base != NOW and not self._tighten(NOW, point, 0):
@@ -134,6 +136,7 @@ class SymbolicClock:
 
     def instant(self) -> Instant:
         """Give the present as a point that stays."""
+        self.asked = True
         for point in self._pasts():
             if self.bounds[point][NOW] == 0 and self.bounds[NOW][point] == 0:
                 return Instant(point, 0)

@@ -109,7 +109,7 @@ def test_a_new_failure_is_shown_before_one_that_is_known(here: Path) -> None:
 
 
 def test_other_parameters_networks_and_looser_times_are_other_questions(here: Path) -> None:
-    checked("--strategy", "dfs")
+    checked("--strategy", "dfs", "--time", "any")
     assert [one["status"] for one in checked()["corpus"]] == ["not asked"]
     assert checked("--network", "cluster")["corpus"] == []
     assert checked("--param", "n=2")["corpus"] == []

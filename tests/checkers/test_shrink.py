@@ -123,7 +123,7 @@ def test_what_depth_first_search_found_is_shrunk_too() -> None:
     verdict = check(of(short), {}, strategy="dfs", budget=Budget(seconds=60))
     assert verdict.counterexample is not None
     assert verdict.counterexample.deviations == 2
-    assert verdict.counterexample.settings.time == "any"
+    assert verdict.counterexample.settings.time == "bounded"
 
 
 DEVIATIONS_MAX = 12

@@ -315,7 +315,6 @@ def test_a_mistake_inside_a_run_is_named_with_place_and_remedy(kind, tmp_path):
         (["run", "good.py", "--step", "fast"], ["fast", "0..10"]),
         (["run", "good.py:other"], ["other"]),
         (["check", "good.py", "--time", "any"], ["--time", "--strategy"]),
-        (["check", "good.py", "--time", "bounded", "--strategy", "rf"], ["--time", "dfs"]),
         (["replay", "nope.jsonl"], ["No such file"]),
         (["replay", "sk1.broken.00000000"], ["check sum"]),
         (["trace", "show", "good.py"], ["good.py:1", "JSON"]),
