@@ -238,7 +238,9 @@ async def returns_at_once() -> int:
 def test_dfs_that_saw_everything_is_complete_and_says_how_much_it_was():
     got = verdict(returns_at_once)
     assert (got.word, got.complete) == ("Held", True)
-    assert got.sentence == "in every run on node, time any: 2 ends, 8 situations"
+    assert got.sentence == (
+        "in every run on node, time bounded (steps of 0 to 10 ms): 2 ends, 8 situations"
+    )
 
 
 def test_walks_are_never_complete():
