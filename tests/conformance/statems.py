@@ -20,6 +20,8 @@ FEW = 10  # that run at once, where they differed beside many
 # Each step of ours may take as long as this, and the sequence must stay as it is: what depends on
 # less would be a race on the VM as well.
 LATE_MS = (0, 4)
+# So much longer may each sleep of the driver last there: a real one never ends early.
+LONGER_MS = (1, 3)
 # Schedules of ours: of every machine, and of one that differs before that counts.
 SCHEDULES, MANY = 6, 200
 
@@ -44,7 +46,16 @@ def settled(program: Any, schedules: int = SCHEDULES) -> str | None:
     for seed in range(schedules):
         if tables.run(program, seed=seed, step_ms=LATE_MS) != first:
             return None
+    if any(tables.run(sleepier(program, ms)) != first for ms in LONGER_MS):
+        return None
     return "[" + ",".join(first) + "]"
+
+
+def sleepier(program: Any, ms: int) -> Any:
+    """Give the program whose driver sleeps a little longer each time."""
+    *machine, events = program
+    longer = [("sleep", e[1] + ms) if e[0] == "sleep" else e for e in events]
+    return (*machine, longer)
 
 
 def compare(cases: int, seed: int, progress: Callable[[str], None] = lambda _: None) -> Summary:
