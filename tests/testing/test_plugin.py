@@ -164,12 +164,22 @@ def test_what_a_test_found_before_is_run_first(folder: Path) -> None:
     assert alone.returncode == 0
 
 
+TIMED = """
+import pytest
+from simkernel import sleep
+
+@pytest.mark.sim(strategy="dfs", time="bounded")
+async def test_no_race():
+    await sleep(1)
+"""
+
+
 def test_the_mark_takes_a_time_model(folder: Path) -> None:
-    text = RACE.replace("(runs=50)", '(strategy="dfs", time="bounded")')
+    text = TIMED
     (folder / "test_race.py").write_text(text, encoding="utf-8")
     done = pytest_run(folder, "-q", "test_race.py::test_no_race", "--junit-xml", "out.xml")
     assert done.returncode == 0, done.stdout
-    assert "time bounded" in (folder / "out.xml").read_text(encoding="utf-8")
+    assert "in every run on node, time bounded" in (folder / "out.xml").read_text(encoding="utf-8")
     (folder / "test_race.py").write_text(text.replace('"bounded"', '"soon"'), encoding="utf-8")
     done = pytest_run(folder, "-q", "test_race.py::test_no_race")
     assert "'soon' is no time model of a search" in done.stdout
