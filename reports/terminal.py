@@ -72,6 +72,8 @@ def _head(shown: Scene, lanes: list[str], wide: int, look: Look, folded: int) ->
     if wide > 6:
         row = "".join(name.ljust(wide) for name in names(wide - 1))
         yield look.paint(f"{'step':>5} {'time':>9}  {row}".rstrip(), "bold")
+        pids = "".join(cut(pid, wide - 1).ljust(wide) for pid in (lanes[:-1] if folded else lanes))
+        yield look.paint(f"{'':>15}  {pids}".rstrip(), "dim")
         return
     # Too narrow for names: each lane has a number, which is explained.
     row = "".join(str(place + 1).ljust(wide) for place in range(len(lanes)))

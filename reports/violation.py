@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from checkers.evidence import Evidence
 from checkers.verdict import Counterexample
-from reports.listing import listing
+from reports.because import finding_row
+from reports.case import Reel
 from reports.race import race
+from reports.scene import plain
+from reports.terminal import Look, around, diagram
 from simkernel.trace.blob import parameters_text
 
 LISTED_MAX = 200
@@ -38,7 +42,13 @@ def violation(example: Counterexample, evidence: Evidence) -> Iterator[str]:
     if sentence := raced(example, evidence):
         yield f"    {sentence}"
     yield ""
-    rows = list(listing(evidence.events))
-    yield from rows[:LISTED_MAX]
+    first = example.findings[0]
+    shown = replace(
+        plain(Reel(evidence.events, None, "", example.settings)),
+        finding=finding_row(evidence.events, first.kind, first.process),
+    )
+    rows = around(shown, len(evidence.events), len(evidence.events))
+    yield from diagram(shown, Look(), rows[:LISTED_MAX])
     if len(rows) > LISTED_MAX:
         yield f"  … {len(rows) - LISTED_MAX} more lines: simkernel trace show {evidence.trace}"
+    yield ""
