@@ -7,7 +7,7 @@ supervisor that cannot be told apart are folded: "worker × 48".
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from reports.render import quoted, svg_of
@@ -94,6 +94,33 @@ def forest(m: Machine) -> Forest:
         key=_by_path,
     )
     return Forest(_folded(roots), links, monitors, m.clock.now / 1000, m.count)
+
+
+def to_depth(trees: Forest, depth: int) -> Forest:
+    """Fold all that lies deeper than `depth`; who is folded up says how many are below.
+
+    >>> root = Node("A", "supervisor", children=[Node("B", "worker"), Node("C", "worker")])
+    >>> to_depth(Forest([root], [], [], 0.0, 0), 0).roots[0].facts
+    ['… 2 below']
+    """
+    roots = [_to_depth(node, depth) for node in trees.roots]
+    shown = {pid for root in roots for node in _all(root) for pid in node.pids}
+    links = [pair for pair in trees.links if shown.issuperset(pair)]
+    monitors = [pair for pair in trees.monitors if shown.issuperset(pair)]
+    return replace(trees, roots=roots, links=links, monitors=monitors)
+
+
+def _to_depth(node: Node, depth: int) -> Node:
+    if depth > 0 or not node.children:
+        return replace(node, children=[_to_depth(child, depth - 1) for child in node.children])
+    below = sum(max(1, len(one.pids)) for one in _all(node) if one is not node)
+    return replace(node, facts=[*node.facts, f"… {below} below"], children=[])
+
+
+def _all(node: Node) -> Iterator[Node]:
+    yield node
+    for child in node.children:
+        yield from _all(child)
 
 
 def _by_path(pair: tuple[Pid, Pid]) -> Any:

@@ -11,7 +11,7 @@ from reports.diagram import Diagram, dot, state_diagram
 from reports.diagram import lines as text_of
 from reports.diagram import mermaid as mermaid_of
 from reports.render import drawn
-from reports.tree import Forest, forest, graph, lines, mermaid
+from reports.tree import Forest, forest, graph, lines, mermaid, to_depth
 from simkernel.choice import Walk
 from simkernel.cli import exit_codes
 from simkernel.cli.options import (
@@ -38,6 +38,7 @@ FORMS = (".svg", ".png", ".dot", ".mmd", ".txt")
 @click.argument("spec", type=click.Path())
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help=f"One of {', '.join(FORMS)}.")
 @click.option("--at", type=click.IntRange(min=0), help="After so many transitions, not at the end.")
+@click.option("--depth", type=click.IntRange(min=0), help="Fold what lies deeper (supervision).")
 @click.option(
     "--view",
     type=click.Choice(["supervision", *VIEWS]),
@@ -54,8 +55,8 @@ FORMS = (".svg", ".png", ".dot", ".mmd", ".txt")
 @network_option
 @json_option
 def command(
-    spec: str, output: str | None, at: int | None, view: str, runs: int, seed: int,
-    params: tuple[str, ...], network: str, as_json: bool,
+    spec: str, output: str | None, at: int | None, depth: int | None, view: str, runs: int,
+    seed: int, params: tuple[str, ...], network: str, as_json: bool,
 ) -> int:  # fmt: skip
     """\b
     simkernel graph specs/guide/application.py --at 120 -o tree.svg
@@ -80,6 +81,7 @@ def command(
     with guards(), watchdog():
         if view == "supervision":
             trees = forest(machine_at(loaded, given, settings, at))
+            trees = trees if depth is None else to_depth(trees, depth)
             text, title = _written(trees, form), f"at {trees.now_ms:g} ms"
             told = {"transitions": trees.transitions, "now_ms": trees.now_ms}
         else:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from reports import render
-from reports.tree import forest, graph, lines, mermaid
+from reports.tree import forest, graph, lines, mermaid, to_depth
 from simkernel import (
     DynamicSupervisor,
     GenServer,
@@ -126,6 +126,19 @@ async def sessions() -> None:
 def test_what_is_alike_is_folded() -> None:
     shown = list(lines(at_the_end(sessions)))
     assert "└─ ● Session × 5" in shown
+
+
+def test_subtrees_fold_and_say_how_many_are_below() -> None:
+    trees = at_the_end(sessions)
+    shown = list(lines(to_depth(trees, 0)))
+    assert any(line.startswith("▣ ") and line.endswith("… 5 below") for line in shown)
+    assert not any("Session ×" in line for line in shown)
+    assert list(lines(to_depth(trees, 1))) == list(lines(trees))
+    # Nothing points at what is not there.
+    folded = to_depth(at_the_end(house), 0)
+    there = {pid for node in folded.roots for pid in node.pids}
+    assert there.issuperset(pid for pair in folded.links + folded.monitors for pid in pair)
+    assert "… 4 below" in graph(folded).source
 
 
 async def ended() -> None:
