@@ -7,12 +7,14 @@ import os
 import shutil
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from reports.terminal import WIDTH, Look
 from simkernel.errors import SimkernelError
+
+if TYPE_CHECKING:
+    from reports.terminal import Look
 
 WIDTH_MIN = 60
 
@@ -70,6 +72,8 @@ def screen() -> Look:
 
     What is no terminal is 110 wide.
     """
+    from reports.terminal import WIDTH, Look  # only who draws loads what draws
+
     is_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size((WIDTH, 24)).columns if is_terminal else WIDTH
     return Look(max(WIDTH_MIN, width), is_terminal and not os.environ.get("NO_COLOR"))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.meta.house import ROOT
+from tests.meta.pages import environment
 
 GOOD = """
 from simkernel import log, receive, self_, send, spawn
@@ -475,3 +476,18 @@ def test_a_reader_that_goes_away_is_no_error(here):
     command = f"{sys.executable} -m simkernel trace show t.jsonl | head -1"
     done = subprocess.run(command, shell=True, cwd=here, capture_output=True, text=True, check=True)
     assert "Traceback" not in done.stderr
+
+
+def test_a_run_loads_nothing_that_draws_or_searches_unless_it_is_asked_to(tmp_path):
+    script = (
+        "import sys\nfrom simkernel.cli.main import main\n"
+        "try:\n    main(['run', 'good.py'])\nexcept SystemExit:\n    pass\n"
+        "loaded = {name.partition('.')[0] for name in sys.modules}\n"
+        "print(sorted(loaded & {'reports', 'networkx', 'z3'}))"
+    )
+    (tmp_path / "good.py").write_text("async def main():\n    return 1\n")
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env=environment(), capture_output=True,
+        text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "[]"
