@@ -35,11 +35,6 @@ from simkernel.spec import Spec
 UNDECIDED = "no order of their events was found that has times within the bounds"
 
 
-def asks_the_time(run: Judged) -> bool:
-    """Tell whether a deadline was set or the time was read: before that bounds take no run away."""
-    return run.m.clock.asked  # type: ignore[attr-defined,no-any-return]
-
-
 class Depth(Base):
     """Depth-first over every interleaving and every order of timers; each situation once."""
 
@@ -69,16 +64,20 @@ class Depth(Base):
 
         def cut() -> bool:
             self.transitions, self.situations = search.transitions, len(search.seen)
-            self.timed = timeless and asks_the_time(run)
-            self.cut = "" if self.timed else limit(self.share)
-            return self.timed or bool(self.cut)
+            if asked():
+                return True
+            self.cut = limit(self.share)
+            return bool(self.cut)
+
+        def asked() -> bool:
+            return timeless and run.m.clock.asked
 
         for _ in search.leaves(cut):
-            if timeless and asks_the_time(run):
+            if asked():
                 break
             self.runs = search.runs
             yield run, run.ended()
-        self.timed = timeless and asks_the_time(run)
+        self.timed = asked()
         if self.timed:
             run.m.close()
             return
@@ -405,8 +404,14 @@ RANDOM = ("portfolio", "walk", "pct", "pos", "surw")
 """The strategies that draw at random, times included."""
 
 
-def known_time(time: str) -> str:
-    """Give a time model of searches; any other is a UsageError."""
+def known_time(time: str, strategy: str) -> str:
+    """Give a time model that a strategy has; any other is a UsageError."""
+    if time == ANY_TIME and strategy in RANDOM:
+        raise UsageError(
+            f"{strategy} draws its times, within the bounds of time {BOUNDED!r}",
+            where="--time",
+            hint="Use --strategy rf with --time any.",
+        )
     if time not in (ANY_TIME, BOUNDED):
         raise UsageError(
             f"{time!r} is no time model of a search",

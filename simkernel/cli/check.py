@@ -18,7 +18,7 @@ from checkers.corpus import Corpus, Question
 from checkers.evidence import Evidence, gather
 from checkers.finding import known_kinds, listed
 from checkers.search import ANY_TIME, BOUNDED
-from checkers.strategies import RANDOM, STRATEGIES
+from checkers.strategies import STRATEGIES, known_time
 from checkers.verdict import Again, Searched, Verdict
 from checkers.workers import Lost, Told, Workers
 from reports.violation import raced, violation
@@ -34,7 +34,7 @@ from simkernel.cli.options import (
     seed_option,
 )
 from simkernel.cli.reel import verdict_page, write
-from simkernel.cli.terminal import Progress, color, emit
+from simkernel.cli.terminal import Progress, color, emit, screen
 from simkernel.errors import UnknownStrategy, UsageError
 from simkernel.kernel.guards import guards
 from simkernel.kernel.watchdog import watchdog
@@ -84,8 +84,9 @@ COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
     "--time",
     "time_model",
     type=click.Choice([ANY_TIME, BOUNDED]),
-    default=None,
-    help="Steps take up to 10 ms (bounded, the default), or any time; on cluster signals too.",
+    default=BOUNDED,
+    show_default=True,
+    help="Steps take up to 10 ms (bounded), or any time; on cluster signals too.",
 )
 @seed_option
 @param_option
@@ -161,12 +162,7 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
     """
     if options["strategy"] not in STRATEGIES:
         raise UnknownStrategy(options["strategy"], known=STRATEGIES, where="--strategy")
-    if options["time_model"] == ANY_TIME and options["strategy"] in RANDOM:
-        raise UsageError(
-            f"{options['strategy']} draws its times, within the bounds of --time bounded",
-            where="--time",
-            hint="Use --strategy rf with --time any.",
-        )
+    known_time(options["time_model"], options["strategy"])
     where = list(find(list(paths)))
     for kinds in (options["expected"], options["judged"]):
         known_kinds(kinds)
@@ -240,7 +236,7 @@ def _by_workers(jobs: list[Job], options: dict[str, Any]) -> Iterator[tuple[Job,
 def _lost(job: Job, options: dict[str, Any], why: str) -> Verdict:
     """Conclude nothing of a spec whose worker gave no answer."""
     searched = Searched(
-        options["strategy"], options["network"], options["time_model"] or BOUNDED, 0, 0, None, 0.0,
+        options["strategy"], options["network"], options["time_model"], 0, 0, None, 0.0,
         why, options["faults"], workers=options["workers"],
     )  # fmt: skip
     return Verdict(job[1].name, "Inconclusive", searched, complete=False)
@@ -252,10 +248,9 @@ def _with_corpus(
     """Check a spec, what is known of it first, and keep what is found."""
     if options["no_corpus"]:
         return _check(spec, parameters, options)
-    asked = options["time_model"] or BOUNDED
     question = Question(
-        _address(path), spec.name, parameters, options["network"],
-        BOUNDED if options["strategy"] in RANDOM else asked, options["faults"], options["rare"],
+        _address(path), spec.name, parameters, options["network"], options["time_model"],
+        options["faults"], options["rare"],
     )  # fmt: skip
     corpus = Corpus(options["corpus_path"], question)
     source = source_hash(path.partition(":")[0])
@@ -302,7 +297,7 @@ def _check(
                 budget=budget,
                 seed=options["seed"],
                 faults=options["faults"],
-                time=options["time_model"] or BOUNDED,
+                time=options["time_model"],
                 rare=options["rare"],
                 known=known,
                 workers=options["workers"],
@@ -375,7 +370,7 @@ def _lines(path: str, verdict: Verdict, shown: Evidence | None) -> Iterator[str]
     for note in (*(one.sentence for one in verdict.known), *verdict.notes):
         yield f"    {note}"
     if verdict.counterexample is not None and shown is not None:
-        yield from violation(verdict.counterexample, shown)
+        yield from violation(verdict.counterexample, shown, screen())
         yield f"    replay  simkernel replay {shown.trace}"
         yield f"    blob    {shown.blob}"
         yield ""

@@ -18,6 +18,7 @@ class Clock(Protocol):
 
     symbolic: bool
     now: int
+    asked: bool  # whether a deadline was set or the time read: before that no run depends on it
 
     def attach(self, machine: Machine) -> None: ...
     def arm(self, timer: Timer, low: int, high: int, since: bool | Instant) -> None: ...
@@ -47,6 +48,7 @@ class ConcreteClock:
     """
 
     symbolic = False
+    asked = True  # it has the time all along
 
     def __init__(self, seed: int = 0, step_us: Any = (0, 0), latency_us: Any = (0, 0)):
         self.now = 0

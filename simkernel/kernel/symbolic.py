@@ -39,7 +39,7 @@ class SymbolicClock:
         self.points: dict[int, Timer] = {}  # deadlines still ahead
         self._next = BEGIN
         self._machine: Machine | None = None
-        self.asked = False  # for a deadline, or for the time
+        self.asked = False
         self._past(0)
 
     def attach(self, machine: Machine) -> None:

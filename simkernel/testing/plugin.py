@@ -92,6 +92,7 @@ class Sim:
         """
         from checkers.check import Budget, check
         from checkers.search import BOUNDED
+        from checkers.strategies import known_time
         from simkernel.loading import source_hash
 
         for name in options:
@@ -103,7 +104,8 @@ class Sim:
             return self._replayed(spec, blob)
         strategy = self._option("strategy", options, "portfolio")
         network = self._option("network", options, "node")
-        corpus = self._corpus(spec, strategy, network, options)
+        times = known_time(options.get("time", BOUNDED), strategy)
+        corpus = self._corpus(spec, network, times, options)
         start = time.monotonic()
         with _watched():
             verdict = check(
@@ -111,7 +113,7 @@ class Sim:
                 {},
                 strategy=strategy,
                 network=network,
-                time=options.get("time", BOUNDED),
+                time=times,
                 known=corpus.runs(spec, source_hash(spec.path)) if corpus is not None else (),
                 budget=Budget(
                     runs=self._option("runs", options, 200),
@@ -129,17 +131,13 @@ class Sim:
         return verdict
 
     def _corpus(
-        self, spec: Spec, strategy: str, network: str, options: Mapping[str, Any]
+        self, spec: Spec, network: str, times: str, options: Mapping[str, Any]
     ) -> Corpus | None:
         from checkers.corpus import Corpus, Question
-        from checkers.search import BOUNDED
-        from checkers.strategies import RANDOM, known_time
 
-        asked = known_time(options.get("time", BOUNDED))
         if self.item.config.getoption("--sim-no-corpus"):
             return None
         folder = self.item.config.getoption("--sim-corpus") or TRACES / "corpus"
-        times = BOUNDED if strategy in RANDOM else asked
         faults = options.get("faults", 0)
         return Corpus(
             Path(folder), Question(self.item.nodeid, spec.name, {}, network, times, faults)
