@@ -31,6 +31,7 @@ from simkernel.kernel.machine import Transition
 from simkernel.settings import Settings
 from simkernel.spec import Spec, chooser_of, parameters_back
 from simkernel.trace.blob import parameters_text
+from simkernel.trace.writer import file_name
 
 SCHEMA = "simkernel.corpus/1"
 LOOSER = ("concrete", BOUNDED, ANY_TIME)
@@ -66,7 +67,7 @@ class Corpus:
         self.folder = folder
         self.question = question
         self.problems: list[str] = []
-        self._slug = "".join(c if c.isalnum() or c in "-_." else "-" for c in question.name)
+        self._slug = file_name(question.name)
 
     def load(self) -> list[Kept]:
         """Read what is kept of the question, in the order of the file names."""

@@ -28,7 +28,7 @@ class Dfs:
 
     def __init__(
         self,
-        run: Judged | Machine,
+        run: Judged | Plain | Machine,
         *,
         merge: bool = True,
         depth_max: int = 100_000,

@@ -14,7 +14,7 @@ from simkernel.errors import Nondeterminism
 from simkernel.kernel import driver
 from simkernel.spec import Spec
 from simkernel.trace.blob import Blob, parameters_text
-from simkernel.trace.writer import Recorder, TraceFile
+from simkernel.trace.writer import Recorder, TraceFile, file_name
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,7 @@ def gather(
     texts = parameters_text(example.parameters)
     settings = example.settings.to_json()
     header = {"spec": where, "parameters": texts, "settings": settings, "source": source}
-    name = "".join(c if c.isalnum() or c in "-_." else "-" for c in spec.name)
-    file = TraceFile(folder / f"{name}.jsonl", header)
+    file = TraceFile(folder / f"{file_name(spec.name)}.jsonl", header)
     keep = Recorder(keep=True)
     _, ended, again = judged_run(
         spec, example.parameters, example.settings, tape=Both(file.recorder, keep)

@@ -48,7 +48,8 @@ class Scene:
         for row, event in enumerate(self.reel.events):
             pid, is_end = event.get("p", ""), event.get("e") == "end"
             first = found[pid][0] if pid in found else row
-            dead = dead | {pid} if is_end else dead
+            if is_end:
+                dead.add(pid)
             found[pid] = (first, row if pid in dead else len(self.reel.events))
             child = event.get("child") if event.get("e") == "spawn" else None
             if child is not None:

@@ -34,8 +34,10 @@ def size(example: Counterexample) -> str:
     return f"shown with {given}: {leaves}" if given else f"shown: {leaves}"
 
 
-def violation(example: Counterexample, evidence: Evidence) -> Iterator[str]:
-    """Give the lines of a violation."""
+def violation(
+    example: Counterexample, evidence: Evidence, look: Look | None = None
+) -> Iterator[str]:
+    """Give the lines of a violation, the run as wide and coloured as `look` says."""
     for finding in example.findings:
         yield f"    {finding.kind}: {finding.text}"
     yield f"    {size(example)}"
@@ -48,7 +50,7 @@ def violation(example: Counterexample, evidence: Evidence) -> Iterator[str]:
         finding=finding_row(evidence.events, first.kind, first.process),
     )
     rows = around(shown, len(evidence.events), len(evidence.events))
-    yield from diagram(shown, Look(), rows[:LISTED_MAX])
+    yield from diagram(shown, look or Look(), rows[:LISTED_MAX])
     if len(rows) > LISTED_MAX:
         yield f"  … {len(rows) - LISTED_MAX} more lines: simkernel trace show {evidence.trace}"
     yield ""

@@ -33,7 +33,7 @@ from simkernel.settings import Settings
 from simkernel.spec import Spec
 from simkernel.terms import show
 from simkernel.trace.blob import Blob, parameters_text
-from simkernel.trace.writer import Recorder, TraceFile
+from simkernel.trace.writer import Recorder, TraceFile, file_name
 
 STEPS_MAX = 5_000
 BY_HAND = "stopped by hand"
@@ -273,7 +273,7 @@ class Journey:
                 "spec": self.where, "parameters": texts, "settings": settings.to_json(),
                 "source": self.source,
             }  # fmt: skip
-            name = "".join(c if c.isalnum() or c in "-_." else "-" for c in self.spec.name)
+            name = file_name(self.spec.name)
             file = TraceFile(folder / f"{name}-{hashed.hash[:8]}.jsonl", header)
             self._taped(path, file.recorder)
         told = {"findings": listed(found)} | ({"verdict": "Violated"} if found else {})

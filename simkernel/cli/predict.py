@@ -130,11 +130,12 @@ def _ours(path: str) -> bool:
 def _elsewhere(path: str, network: str, most: int, as_json: bool) -> int:
     """Say of each receive of a log what else it could have taken."""
     log = foreign.read(path)
-    found = list(islice(foreign.others(log, network=network), most))
+    found = list(islice(foreign.others(log, network=network), most + 1))
+    is_cut, found = len(found) > most, found[:most]
     if as_json:
         emit({"schema": "simkernel.predict/1", "exit": exit_codes.HELD, "elsewhere": True,
               "network": network, "events": len(log.lines), "runs": 0, "bad": 0,
-              "stopped": f"{most} candidates" if len(found) == most else "",
+              "stopped": f"{most} candidates" if is_cut else "",
               "predicted": [{
                   "process": one.receive.process, "received": one.receive.received,
                   "line": one.receive.line, "instead_of": _message(one.instead),
@@ -147,7 +148,7 @@ def _elsewhere(path: str, network: str, most: int, as_json: bool) -> int:
             f"could have taken {_named(one.takes)} instead of {_named(one.instead)}"
         )
         click.echo(f"    lines {' '.join(str(line.line) for line in one.order)}")
-    cut = f"; only the first {most} are given" if len(found) == most else ""
+    cut = f"; only the first {most} are given" if is_cut else ""
     click.echo(f"{len(log.lines)} lines, {len(found)} other messages that could have been taken, "
                f"on {network}; nothing was run{cut}")  # fmt: skip
     return exit_codes.HELD

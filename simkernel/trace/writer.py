@@ -93,6 +93,15 @@ class Recorder:
         return self._hash.hexdigest()
 
 
+def file_name(name: str) -> str:
+    """Make of a name one that every system takes for a file.
+
+    >>> file_name("tests/test_a.py::test_b[1]")
+    'tests-test_a.py--test_b-1-'
+    """
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
+
+
 class TraceFile:
     """A trace on disk: written beside its place and moved there when it is whole.
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from checkers.dfs import Dfs
+from checkers.dfs import Dfs, Plain
 from simkernel import GenServer
 from simkernel.kernel.awaited import Rest
-from simkernel.kernel.machine import Machine
+from simkernel.kernel.machine import Machine, Transition
 from simkernel.kernel.snapshot import body_of
 from simkernel.kernel.symbolic import SymbolicClock
 from simkernel.terms import show
@@ -79,16 +79,24 @@ def described(m: Machine) -> str:
     return repr(rows)
 
 
+class Noting(Plain):
+    """A machine whose situations are written down."""
+
+    def __init__(self, m: Machine, found: set[str]):
+        super().__init__(m)
+
+        def apply(transition: Transition) -> None:
+            m.apply(transition)
+            found.add(described(m))
+
+        self.apply = apply
+
+
 def reached(seed: int, merge: bool) -> set[str] | None:
     """Give the situations that a search goes through; None if there are too many ways."""
     m = Machine(main, drawn(seed), clock=SymbolicClock(), snapshots=True)
-    search, found, m_apply = Dfs(m, merge=merge), set[str](), m.apply
-
-    def apply(transition: Any) -> None:
-        m_apply(transition)
-        found.add(described(m))
-
-    search.run.apply = apply  # type: ignore[method-assign]
+    found: set[str] = set()
+    search = Dfs(Noting(m, found), merge=merge)
     for _ in search.leaves(cut=lambda: search.transitions > TRANSITIONS_MAX):
         pass
     m.close()

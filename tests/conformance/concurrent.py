@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
-from typing import Any
 
 from tests.conformance import shrinking, together
 from tests.conformance.compare import Difference, Summary
@@ -30,7 +29,9 @@ def outcomes_of(program: Program) -> frozenset[Outcome] | None:
         return None
 
 
-def rarely(program: Program, counter: Mapping[Outcome, int], ours: frozenset[Outcome]) -> Any:
+def rarely(
+    program: Program, counter: Mapping[Outcome, int], ours: frozenset[Outcome]
+) -> set[Outcome]:
     """Give what only a search with rare orders reaches, of what the VM showed (3.24, 6.21)."""
     outside = counter.keys() - ours
     return outside & searched(program, "node", RARE_MAX, rare=True) if outside else outside
