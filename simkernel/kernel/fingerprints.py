@@ -17,7 +17,7 @@ from simkernel.kernel.bounded import BoundedClock
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.process import Process, Timer
 from simkernel.kernel.tables import Table
-from simkernel.terms import Pid, Ref, Renaming, canonical
+from simkernel.terms import Instant, Pid, Ref, Renaming, canonical
 
 
 def fingerprint(m: Machine, marked: Iterable[Pid | Ref] = ()) -> bytes:
@@ -42,6 +42,7 @@ class _Walk:
         self.rename = Renaming()
         self.processes = {**m.dying, **m.processes}
         self.done: set[Pid] = set()
+        self.followed = 0  # names whose processes have been walked
 
     def all(self) -> None:
         """Walk from the root, then from names and tables, then over what is left."""
@@ -64,30 +65,55 @@ class _Walk:
         self._time()
 
     def _reachable(self) -> None:
-        progress = True
-        while progress:
-            progress = False
-            for name in list(self.rename.numbers):
-                if type(name) is Pid and name not in self.done:
+        numbers = self.rename.numbers
+        while self.followed < len(numbers):
+            names = list(numbers)
+            for name in names[self.followed :]:
+                if type(name) is Pid:
                     self.done.add(name)
-                    progress = True
                     p = self.processes.get(name)
                     if p is None:
                         self._term(("dead", name))
                     else:
                         self._process(p)
+            self.followed = len(names)
 
     def _process(self, p: Process) -> None:
         """Add a process: its own bytes, which stay as long as it does not change, and its names."""
         if p.cache is None:
             p.cache = [None, None]
         if p.cache[1] is None:
-            local = Renaming()
-            encoded = canonical(_record(p), local)
-            p.cache[1] = (b"%d:" % len(encoded) + encoded, list(local.numbers))
-        encoded, names = p.cache[1]
-        self.out.append(encoded)
-        self.out.append(b"".join(b"%d;" % self.rename(name) for name in names))
+            p.cache[1] = (self._apart(_record(p)), self._body(p))
+        for encoded, names in p.cache[1]:
+            self.out.append(encoded)
+            self._names(names)
+
+    def _body(self, p: Process) -> Any:
+        """Give the bytes and names of a body, which most changes of its process leave alone."""
+        known = self.m.spelled.get(p.pid)
+        if known is not None:
+            base, inputs, created, made, told = known
+            if base is p.base and inputs is p.inputs and (created, made) == (p.created, p.made):
+                return told
+        told = self._apart(_told(p))
+        self.m.spelled[p.pid] = (p.base, p.inputs, p.created, p.made, told)
+        return told
+
+    def _apart(self, term: Any) -> tuple[bytes, list[Any]]:
+        """Give the bytes of a term with names of its own numbering, and those names in its order.
+
+        A name is always the same object, which a dict finds without comparing.
+        """
+        local, same = Renaming(), self.m.same
+        encoded = canonical(term, local)
+        names = [same.setdefault(name, name) for name in local.numbers]
+        return b"%d:" % len(encoded) + encoded, names
+
+    def _names(self, names: list[Any]) -> None:
+        """Add the numbers of names; how many they are is known from what comes before."""
+        numbers = self.rename.numbers
+        found = [numbers.setdefault(name, len(numbers)) for name in names]
+        self.out.append(bytes(found) if len(numbers) <= 256 else repr(found).encode())
 
     def _term(self, term: Any) -> None:
         self.out.append(canonical(term, self.rename))
@@ -95,7 +121,7 @@ class _Walk:
     def _blank_key(self, p: Process) -> Any:
         # Without names; where that ties, by creation: two such situations may then be told apart
         # although they are equal, which costs a visit and hides nothing.
-        return canonical(_record(p), _blank), p.pid.path
+        return canonical((_record(p), _told(p)), _blank), p.pid.path
 
     def _table_key(self, table: Table) -> Any:
         return (table.named, table.name, table.ref.owner, table.ref.index)
@@ -127,15 +153,16 @@ class _Walk:
             place = (0, known, b"") if known is not None else (1, 0, self._loose(timer))
             timers.append((place, timer))
         timers.sort(key=lambda pair: (pair[0], pair[1].ref.owner, pair[1].ref.index))
-        own = [p.timer for pid, p in sorted(self._numbered()) if p.timer is not None]
+        own = []
+        if any(p.timer is not None for p in self.processes.values()):
+            own = [p.timer for _, p in sorted(self._numbered()) if p.timer is not None]
         for _, timer in timers:
             held_by = timer.ref if timer.ref in self.rename else None
             self._term(("timer", held_by, timer.dest, timer.message, timer.every))
-        instants = [name for name in self.rename.numbers if not isinstance(name, Pid)]
-        held = [name for name in instants if hasattr(name, "point")]
+        held = [name for name in self.rename.numbers if type(name) is Instant]
         ordered = [timer for _, timer in timers] + own
         since = [] if m.bounded is None else self._going_on(m.bounded)
-        self.out.append(repr(m.clock.key(ordered, held, since)).encode())  # type: ignore[arg-type]
+        self.out.append(repr(m.clock.key(ordered, held, since)).encode())
         self._term(("root", m.reached_horizon, m.faults.left if m.faults is not None else 0))
 
     def _going_on(self, clock: BoundedClock) -> list[int]:
@@ -163,9 +190,9 @@ def _blank(_: Any) -> int:
 
 
 def _record(p: Process) -> Any:
-    """Give what the future of a process depends on, as a term: what is empty has no part in it."""
+    """Give what the future of a process depends on besides its body; what is empty is left out."""
     flags = p.expired | (p.timer is not None) << 1 | p.trap_exit << 2
-    record = [p.status * 8 + flags, p.pid, _body(p), Pid(p.pid.path[:-1]), p.ancestors]
+    record = [p.status * 8 + flags, p.pid, Pid(p.pid.path[:-1]), p.ancestors]
     if p.effects is not None:
         record += ["effects", tuple(_anonymous(effect) for effect in p.effects[p.cursor :])]
     if p.arrived:
@@ -181,7 +208,7 @@ def _record(p: Process) -> Any:
     return tuple(record)
 
 
-def _body(p: Process) -> Any:
+def _told(p: Process) -> Any:
     """A body at rest is its values; inside a coroutine it is its history since it last was."""
     if p.base is None:
         return ("no inputs are kept", p.pid.path)

@@ -100,6 +100,8 @@ class Machine:
         self.active: list[Any] = []
         self.spare: list[deque[Any]] = []
         self.spare_timers: list[Timer] = []  # of receives with a time limit that took a message
+        self.spelled: dict[Pid, Any] = {}  # what fingerprints say of bodies, until they go on
+        self.same: dict[Any, Any] = {}  # one object for each name in fingerprints
         self.logged: list[Any] = []
         self.deaths: list[Death] = []
         self.count = 0
