@@ -79,6 +79,17 @@ def asks(patterns: Any) -> tuple[str, Any]:
     return ("ask", patterns)
 
 
+def told(mode: Any) -> Any:
+    """Give what tells modes apart in a dict: patterns by their text, for not all can be hashed.
+
+    >>> told(READ), told(asks((int,)))
+    ('read', ('ask', "(<class 'int'>,)"))
+    """
+    if type(mode) is str or mode[0] == "put":
+        return mode
+    return mode[0], repr(mode[1])
+
+
 def clash(a: Any, b: Any) -> bool:
     """Tell whether two modes of touching the same object do not commute.
 

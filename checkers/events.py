@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
-from checkers.dependency import Access
-from simkernel.errors import InternalError
+from checkers.dependency import GATES, Access, clash, told
 from simkernel.kernel.machine import Transition
 from simkernel.terms import Pid
 
 Actor = tuple[Any, ...]
 """Who an event belongs to: ("body", pid), ("queue", pid), ("way", sender, dest), ("timer", ref),
 ("wait", pid) for a deadline of a receive."""
+
+
+class Like(NamedTuple):
+    """What is known of an event whatever came before it in other processes: see `Identities`."""
+
+    label: Any  # (kind, way), or ("take", the event that sent it)
+    roots: tuple[int, ...]  # what caused it directly
+    others: tuple[int, ...]  # what it comes after besides, and touches nothing in common with
+    accesses: tuple[Access, ...]
+    victim: Pid | None  # who is killed by it
 
 
 class Identities:
@@ -23,29 +33,18 @@ class Identities:
 
     def __init__(self) -> None:
         self.numbers: dict[Any, int] = {}
-        self.accesses: list[tuple[Access, ...]] = []
-        self.causes: list[tuple[int, ...]] = []
-        self.labels: list[Any] = []  # (kind, way), or ("take", the event that sent it)
-        self.victims: dict[int, Pid] = {}  # who is killed by the event
-        self.next: dict[tuple[Any, int], list[int]] = {}
+        self.next: dict[tuple[Actor, int], dict[Any, Like]] = {}
 
-    def number(
-        self, actor: Actor, label: Any, previous: int, causes: tuple[int, ...],
-        accesses: tuple[Access, ...], victim: Pid | None,
-    ) -> int:  # fmt: skip
-        """Give the number of an event; `previous` is that of its actor's event before it."""
-        key = (actor, label, causes)
-        number = self.numbers.get(key)
-        if number is None:
-            number = self.numbers[key] = len(self.accesses)
-            self.accesses.append(accesses)
-            self.causes.append(causes)
-            self.labels.append(label)
-            if victim is not None:
-                self.victims[number] = victim
-            self.next.setdefault((actor, previous), []).append(number)
-        elif len(self.accesses[number]) != len(accesses):
-            raise InternalError(f"{actor} {label} touches {accesses} and {self.accesses[number]}")
+    def number(self, actor: Actor, label: Any, after: tuple[int, ...]) -> int | None:
+        """Give the number of an event that comes right after these, if there was one."""
+        return self.numbers.get((actor, label, after))
+
+    def add(self, actor: Actor, previous: int, after: tuple[int, ...], like: Like) -> int:
+        """Number a new event; `previous` is the number of its actor's event before it, or -1."""
+        number = self.numbers[actor, like.label, after] = len(self.numbers)
+        touched = tuple((thing, told(mode)) for thing, mode in like.accesses)
+        key = (like.label, like.roots, like.others, like.victim, touched)
+        self.next.setdefault((actor, previous), {}).setdefault(key, like)
         return number
 
 
@@ -96,3 +95,53 @@ class Event:
     accesses: tuple[Access, ...]
     receive: Taken | None
     options: tuple[Transition, ...]  # what its actor could have done instead
+
+
+def nearest(
+    events: list[Event], touched: dict[Any, list[tuple[int, Any]]], found: Iterable[Access],
+    base: int, keep: int = -1,
+) -> tuple[int, int]:  # fmt: skip
+    """Give what an event that touches `found` comes after, of those in `keep` and not in `base`.
+
+    First the events at gates, all of them, then of the others the last ones.
+    """
+    gates = near = 0
+    for thing, mode in found:
+        spots = touched.get(thing)
+        if spots is None:
+            continue
+        if thing[0] in GATES:
+            for place, other in spots:
+                if keep >> place & 1 and not base >> place & 1 and clash(mode, other):
+                    gates |= 1 << place
+        else:
+            covered = base | ~keep
+            for place, other in reversed(spots):
+                if not covered >> place & 1 and clash(mode, other):
+                    near |= 1 << place
+                    covered |= events[place].past
+    return gates, near
+
+
+def last_of(events: list[Event], among: int) -> int:
+    """Give those of a set of events that nothing in it comes after.
+
+    >>> last_of([], 0)
+    0
+    """
+    found = 0
+    while among:
+        place = among.bit_length() - 1
+        found |= 1 << place
+        among &= ~events[place].past
+    return found
+
+
+def numbers_of(events: list[Event], places: int) -> list[int]:
+    """Give the numbers of a set of events."""
+    found = []
+    while places:
+        place = places.bit_length() - 1
+        found.append(events[place].number)
+        places ^= 1 << place
+    return found

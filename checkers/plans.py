@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from checkers.dependency import READ, clash
-from checkers.events import Actor, Event, Identities, Message
+from checkers.events import Actor, Event, Identities, Like, Message, last_of, nearest, numbers_of
 from checkers.forced import Forced, must_of
 from checkers.recorder import Recorder
 from simkernel.kernel.patterns import takes
@@ -108,12 +108,7 @@ class Explored(History):
 
     def last_of(self, keep: int) -> list[int]:
         """Give the numbers of the events of a set that nothing in it comes after."""
-        found = []
-        while keep:
-            place = keep.bit_length() - 1
-            found.append(self.events[place].number)
-            keep &= ~self.events[place].past
-        return found
+        return numbers_of(self.events, last_of(self.events, keep))
 
     def place_of(self, number: int) -> int:
         """Give where an event is in this run, or -1."""
@@ -149,18 +144,35 @@ class Plan(Change):
         run, keep = self.run, self.keep
         at = run.previous(self.actor, keep)
         previous = -1 if at < 0 else run.events[at].number
-        for number in identities.next.get((self.actor, previous), ()):
-            if not self._fits(identities.labels[number]):
+        for like in identities.next.get((self.actor, previous), {}).values():
+            if not self._fits(like.label):
                 continue
-            past = 0
-            for cause in identities.causes[number]:
-                place = run.place_of(cause)
-                if place < 0 or not keep >> place & 1:
-                    break
-                past |= run.events[place].past
-            else:
-                if not self._disturbed(identities, number, keep & ~past):
-                    yield number
+            after = self._after(like)
+            if after is None:
+                continue
+            number = identities.number(self.actor, like.label, after)
+            if number is not None:
+                yield number
+
+    def _after(self, like: Like) -> tuple[int, ...] | None:
+        """Give what such an event would come right after; None if something that it needs is not
+        kept."""
+        run, keep = self.run, self.keep
+        base = 0
+        for root in like.roots:
+            place = run.place_of(root)
+            if place < 0 or not keep >> place & 1:
+                return None
+            base |= run.events[place].past
+        for other in like.others:
+            place = run.place_of(other)
+            if place < 0 or not keep >> place & 1:
+                return None
+            base |= 1 << place
+        if like.victim is not None and (last := run.previous(("body", like.victim), keep)) >= 0:
+            base |= 1 << last
+        gates, near = nearest(run.events, run.touched, like.accesses, base, keep)
+        return tuple(sorted(numbers_of(run.events, last_of(run.events, base | near | gates))))
 
     def _fits(self, label: Any) -> bool:
         want = self.want
@@ -171,19 +183,6 @@ class Plan(Change):
         if type(want) is Message:
             return bool(label == ("take", self.run.events[want.came].number))
         return bool(label == (want.kind, want.way))
-
-    def _disturbed(self, identities: Identities, number: int, others: int) -> bool:
-        """Tell whether an event would depend on one of `others`: it is then not the same."""
-        touched = self.run.touched
-        for thing, mode in identities.accesses[number]:
-            for place, other in touched.get(thing, ()):
-                if others >> place & 1 and clash(mode, other):
-                    return True
-        victim = identities.victims.get(number)
-        if victim is None:
-            return False
-        at = self.run.previous(("body", victim), others)
-        return at >= 0
 
 
 def plans(run: Explored) -> Iterator[Plan]:

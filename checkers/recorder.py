@@ -13,8 +13,18 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from checkers.dependency import GATES, READ, WRITE, Access, clash
-from checkers.events import Actor, Event, Identities, Message, Taken
+from checkers.dependency import READ, WRITE, Access
+from checkers.events import (
+    Actor,
+    Event,
+    Identities,
+    Like,
+    Message,
+    Taken,
+    last_of,
+    nearest,
+    numbers_of,
+)
 from checkers.footprints import CLOCK, Footprints, early_of
 from simkernel.errors import InternalError
 from simkernel.kernel import codes
@@ -499,37 +509,47 @@ class Recorder:
         for cause in causes:
             base |= events[cause].past
         found = tuple(dict.fromkeys(self._kept(self._found)))
-        gates, near = self._clashing(found, base, at)
+        gates, near = nearest(events, self.touched, found, base)
+        for access in found:
+            self.touched.setdefault(access[0], []).append((at, access[1]))
+        others = 0
         if receive is not None and receive.timed and receive.got is not None:
             got = receive.got
-            near |= 0 if self.relaxed(receive.pid) else 1 << got.came | 1 << got.readable
-        near |= kill
+            others = 0 if self.relaxed(receive.pid) else 1 << got.came | 1 << got.readable
         label: Any = (step.kind, step.way)
         if receive is not None and receive.got is not None and self.relaxed(receive.pid):
             label = ("take", events[receive.got.came].number)
+        near |= kill | others
         # What it comes right after: the last ones of its causes and of what it depends on.
-        past, after = 0, []
-        left = base | near | gates
-        direct = 0
-        while left:
-            place = left.bit_length() - 1
-            after.append(events[place].number)
-            direct |= 1 << place
-            past |= events[place].past
-            left &= ~past
+        direct = last_of(events, base | near | gates)
         event.base = base
-        event.past = past | 1 << at
         event.races = ((near & direct) | gates) & ~base
         event.accesses = found
         previous = self.last.get(actor)
         event.previous = -1 if previous is None else events[previous].number
-        victim = step.who if kill else None
-        event.number = self.identities.number(
-            actor, label, event.previous, tuple(sorted(after)), found, victim
-        )
+        after = tuple(sorted(numbers_of(events, direct)))
+        number = self.identities.number(actor, label, after)
+        if number is None:
+            if kill:
+                others |= kill & ~(1 << self.last.get(("body", step.who), at))
+            like = Like(
+                label, self._numbers(causes), tuple(numbers_of(events, others)), found,
+                step.who if kill else None,
+            )  # fmt: skip
+            number = self.identities.add(actor, event.previous, after, like)
+        event.number = number
+        past = 1 << at
+        while direct:
+            place = direct.bit_length() - 1
+            past |= events[place].past
+            direct ^= 1 << place
+        event.past = past
         self.last[actor] = at
         events.append(event)
         return event
+
+    def _numbers(self, causes: list[int]) -> tuple[int, ...]:
+        return tuple(sorted({self.events[cause].number for cause in causes}))
 
     def _kept(self, found: list[Access]) -> Iterator[Access]:
         """Leave out mailboxes of which only receives see anything: they are told apart by that."""
@@ -537,22 +557,3 @@ class Recorder:
             if access[0][0] == "mb" and self.relaxed(access[0][1]):
                 continue
             yield access
-
-    def _clashing(self, found: tuple[Access, ...], base: int, at: int) -> tuple[int, int]:
-        events, touched = self.events, self.touched
-        gates = near = 0
-        for thing, mode in found:
-            spots = touched.get(thing, ())
-            if thing[0] in GATES:
-                for place, other in spots:
-                    if not base >> place & 1 and clash(mode, other):
-                        gates |= 1 << place
-            else:
-                covered = base
-                for place, other in reversed(spots):
-                    if not covered >> place & 1 and clash(mode, other):
-                        near |= 1 << place
-                        covered |= events[place].past
-        for thing, mode in found:
-            touched.setdefault(thing, []).append((at, mode))
-        return gates, near

@@ -8,7 +8,7 @@ neighbours cannot run into each other. The order of a dict is part of its bytes:
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, Protocol, TypeAlias
 
@@ -94,33 +94,41 @@ class _Blank(_Names):
 
 
 def _encode(x: Any, out: list[bytes], names: _Names) -> None:
-    kind = type(x)
-    if kind is str:
-        text = x.encode("utf-8", "surrogatepass")
-        out.append(b"s%d:%b" % (len(text), text))
-    elif kind is int:
-        out.append(b"i%x;" % x)
-    elif kind is tuple:
-        out.append(b"t%d:" % len(x))
-        for part in x:
-            _encode(part, out, names)
-    elif kind is Pid:
-        out.append(b"p%d;" % names.number(x))
-    elif kind is Ref:
-        out.append(b"r%d;" % names.number(x))
-    elif kind is list:
-        out.append(b"l%d:" % len(x))
-        for part in x:
-            _encode(part, out, names)
-    else:
-        _ENCODERS.get(kind, _encode_object)(x, out, names)
+    _encode_all((x,), out, names)
+
+
+def _encode_all(parts: Iterable[Any], out: list[bytes], names: _Names) -> None:
+    """Encode one after the other: a call for each collection, not for each of its parts."""
+    for x in parts:
+        kind = type(x)
+        if kind is str:
+            out.append(_text(x))
+        elif kind is int:
+            out.append(b"i%x;" % x)
+        elif kind is tuple:
+            out.append(b"t%d:" % len(x))
+            _encode_all(x, out, names)
+        elif kind is Pid:
+            out.append(b"p%d;" % names.number(x))
+        elif kind is Ref:
+            out.append(b"r%d;" % names.number(x))
+        elif kind is list:
+            out.append(b"l%d:" % len(x))
+            _encode_all(x, out, names)
+        else:
+            _ENCODERS.get(kind, _encode_object)(x, out, names)
+
+
+@lru_cache(maxsize=4096)
+def _text(x: str) -> bytes:
+    text = x.encode("utf-8", "surrogatepass")
+    return b"s%d:%b" % (len(text), text)
 
 
 def _encode_dict(pairs: list[tuple[Any, Any]], out: list[bytes], names: _Names) -> None:
     out.append(b"d%d:" % len(pairs))
-    for key, value in pairs:
-        _encode(key, out, names)
-        _encode(value, out, names)
+    for pair in pairs:
+        _encode_all(pair, out, names)
 
 
 def _encode_unordered(
@@ -133,8 +141,7 @@ def _encode_unordered(
     ):  # sorted already, if a map's: the usual case
         rest = []
         for entry in entries if tag == b"m" else sorted(entries):
-            for part in entry:
-                _encode(part, out, names)
+            _encode_all(entry, out, names)
     while rest:
         ready: list[tuple[bytes, tuple[Any, ...]]] = []
         blank: list[tuple[Any, ...]] = []
@@ -151,8 +158,7 @@ def _encode_unordered(
             first = min(blank, key=lambda e: (_blanked(e, names)[0], exact_key(e[0])))
             chosen, rest = [first], [entry for entry in blank if entry is not first]
         for entry in chosen:
-            for part in entry:
-                _encode(part, out, names)
+            _encode_all(entry, out, names)
 
 
 def _blanked(x: Any, names: _Names) -> tuple[bytes, int]:
@@ -165,8 +171,7 @@ def _blanked(x: Any, names: _Names) -> tuple[bytes, int]:
 def _encode_object(x: Any, out: list[bytes], names: _Names) -> None:
     name, parts = identity(x)
     out.append(_name_bytes(name, len(parts)))
-    for part in parts:
-        _encode(part, out, names)
+    _encode_all(parts, out, names)
 
 
 @lru_cache(maxsize=1024)
@@ -180,8 +185,7 @@ def _name_bytes(name: Key, size: int) -> bytes:
 def _encode_frozen(x: Frozen, out: list[bytes], names: _Names) -> None:
     if x.kind is list or x.kind is tuple:
         out.append(b"%b%d:" % (b"l" if x.kind is list else b"t", len(x.parts)))
-        for part in x.parts:
-            _encode(part, out, names)
+        _encode_all(x.parts, out, names)
     elif x.kind is dict:
         _encode_dict(pairs_of(x), out, names)
     elif x.kind is Map:

@@ -8,7 +8,7 @@ from simkernel.kernel import codes
 from simkernel.kernel.awaited import context
 from simkernel.kernel.channels import catch_up
 from simkernel.kernel.mailbox import ANSWERED, refuse
-from simkernel.kernel.process import AT_REST, DEAD, EXITING, Process
+from simkernel.kernel.process import AT_REST, DEAD, EXITING, Process, copied
 from simkernel.terms import Pid
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def close(m: Machine, p: Process) -> None:
     kept = (context.machine, context.process, context.outbox, context.unawaited)
     context.machine, context.process, context.outbox = None, p, []
     created, made, sent, notes = p.created, p.made, p.sent, p.notes
-    dictionary = None if p.dictionary is None else dict(p.dictionary)
+    dictionary = copied(p.dictionary)
     try:
         _shut(body)
     finally:

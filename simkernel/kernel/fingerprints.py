@@ -17,7 +17,9 @@ from simkernel.kernel.bounded import BoundedClock
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.process import Process, Timer
 from simkernel.kernel.tables import Table
-from simkernel.terms import Pid, Ref, Renaming, canonical
+from simkernel.terms import Instant, Map, Pid, Ref, Renaming, canonical
+
+SITUATIONS_MAX = 300_000  # remembered by their plain names, of 200 bytes each
 
 
 def fingerprint(m: Machine, marked: Iterable[Pid | Ref] = ()) -> bytes:
@@ -26,11 +28,147 @@ def fingerprint(m: Machine, marked: Iterable[Pid | Ref] = ()) -> bytes:
     Situations that differ in who is `marked` differ, too; of names that nobody can reach it is not
     told whether they are.
     """
+    marked = list(marked)
+    plain = _Plain(m).digest(marked)
+    told = m.situations.get(plain)
+    if told is None:
+        if len(m.situations) >= SITUATIONS_MAX:
+            m.situations.clear()
+        told = m.situations[plain] = _renamed(m, marked)
+    return told
+
+
+def _renamed(m: Machine, marked: list[Pid | Ref]) -> bytes:
     walk = _Walk(m)
     walk.all()
     known = walk.rename.numbers
     walk.out.append(b"marked %r" % sorted(known[name] for name in marked if name in known))
-    return hashlib.blake2b(b"".join(walk.out), digest_size=16).digest()
+    return _digest(walk.out)
+
+
+def _digest(out: list[bytes]) -> bytes:
+    return hashlib.blake2b(b"".join(out), digest_size=16).digest()
+
+
+class _Plain:
+    """Tell situations apart by the names that things happen to have.
+
+    That is quicker than a walk and most often enough: most ways to a situation give the same names.
+    What is alike in this is alike; of what is not, a walk has to tell.
+    """
+
+    def __init__(self, m: Machine):
+        self.m = m
+        self.out: list[bytes] = []
+        self.held: dict[Instant, None] = {}
+
+    def digest(self, marked: list[Pid | Ref]) -> bytes:
+        """Give 16 bytes."""
+        m = self.m
+        processes = sorted((*m.processes.values(), *m.dying.values()), key=_path)
+        own = [p.timer for p in processes if p.timer is not None]
+        for p in processes:
+            _, _, (encoded, held) = _parts(m, p)
+            self.out.append(encoded)
+            if held:
+                self.held.update(held)
+        if m.names:
+            self._term(("names", tuple(sorted(m.names.items()))))
+        for ref in sorted(m.tables.by_ref, key=_age):
+            self._term(_table(m.tables.by_ref[ref]))
+        for way, channel in sorted(m.channels.items(), key=_way):
+            if channel.signals:
+                signals = tuple(_anonymous(signal) for signal, _ in channel.signals)
+                self._term(("channel", *way, signals))
+        timers = [m.timers[ref] for ref in sorted(m.timers, key=_age)]
+        for timer in timers:
+            self._term(("timer", timer.ref, timer.dest, timer.message, timer.every))
+        if marked:
+            self._term(("marked", tuple(sorted(marked, key=_age))))
+        since = []
+        if m.bounded is not None:
+            since = m.bounded.going_on(processes, sorted(m.bounded.sent, key=_ends))
+        key = m.clock.key([*timers, *own], list(self.held), since)
+        left = m.faults.left if m.faults is not None else 0
+        self.out.append(repr((key, m.reached_horizon, left, len(m.dying))).encode())
+        return _digest(self.out)
+
+    def _term(self, term: Any) -> None:
+        self.out.append(canonical(term, self._number))
+
+    def _number(self, name: Any) -> int:
+        if type(name) is Instant:
+            self.held[name] = None
+        return _same(self.m, name)[1]
+
+
+def _same(m: Machine, name: Any) -> tuple[Any, int]:
+    """Give the one object and the one number that a name has in this machine."""
+    found: tuple[Any, int] = m.same.setdefault(name, (name, len(m.same)))
+    return found
+
+
+def _path(p: Process) -> tuple[int, ...]:
+    return p.pid.path
+
+
+def _age(name: Pid | Ref) -> Any:
+    return (name.path, -1) if type(name) is Pid else (name.owner, name.index)  # type: ignore[union-attr]
+
+
+def _ends(way: Any) -> Any:
+    return tuple(end.path if type(end) is Pid else () for end in way)
+
+
+def _way(item: Any) -> Any:
+    return _ends(item[0])
+
+
+def _parts(m: Machine, p: Process) -> Any:
+    """Give (record, body, plain): what stays as long as the process does not change.
+
+    The first two are bytes with names of their own numbering, and those names in its order; the
+    last is both with the names as they are, and the instants among them.
+    """
+    if p.cache is None:
+        p.cache = [None, None]
+    if p.cache[1] is None:
+        record, body = _apart(m, _record(p)), _body(m, p)
+        names = [_same(m, name)[1] for _, listed in (record, body) for name in listed]
+        held = [name for name in (*record[1], *body[1]) if type(name) is Instant]
+        encoded = b"%b%b%b" % (record[0], body[0], repr(names).encode())
+        p.cache[1] = (record, body, (encoded, dict.fromkeys(held)))
+    return p.cache[1]
+
+
+def _apart(m: Machine, term: Any) -> tuple[bytes, list[Any]]:
+    """Give the bytes of a term with names of its own numbering, and those names in its order.
+
+    A name is always the same object, which a dict finds without comparing.
+    """
+    local = Renaming()
+    encoded = canonical(term, local)
+    names = [_same(m, name)[0] for name in local.numbers]
+    return b"%d:" % len(encoded) + encoded, names
+
+
+def _body(m: Machine, p: Process) -> Any:
+    """Give the bytes and names of a body, which most changes of its process leave alone."""
+    known = m.spelled.get(p.pid)
+    if known is not None:
+        base, inputs, created, made, dictionary, told = known
+        if (
+            base is p.base
+            and inputs is p.inputs
+            and dictionary is p.dictionary
+            and created == p.created
+            and made == p.made
+        ):
+            return told
+    shared = p.dictionary if type(p.dictionary) is Map else None
+    told = _apart(m, (p.pid, Pid(p.pid.path[:-1]), p.ancestors, shared, _told(p)))
+    m.spelled[p.pid] = (p.base, p.inputs, p.created, p.made, p.dictionary, told)
+    return told
 
 
 class _Walk:
@@ -42,6 +180,7 @@ class _Walk:
         self.rename = Renaming()
         self.processes = {**m.dying, **m.processes}
         self.done: set[Pid] = set()
+        self.followed = 0  # names whose processes have been walked
 
     def all(self) -> None:
         """Walk from the root, then from names and tables, then over what is left."""
@@ -52,7 +191,7 @@ class _Walk:
             self._term(("name", name, m.names[name]))
             self._reachable()
         for table in sorted(m.tables.by_ref.values(), key=self._table_key):
-            self._term(self._table(table))
+            self._term(_table(table))
             self._reachable()
         left = [p for pid, p in self.processes.items() if pid not in self.done]
         while left:
@@ -64,30 +203,30 @@ class _Walk:
         self._time()
 
     def _reachable(self) -> None:
-        progress = True
-        while progress:
-            progress = False
-            for name in list(self.rename.numbers):
-                if type(name) is Pid and name not in self.done:
+        numbers = self.rename.numbers
+        while self.followed < len(numbers):
+            names = list(numbers)
+            for name in names[self.followed :]:
+                if type(name) is Pid:
                     self.done.add(name)
-                    progress = True
                     p = self.processes.get(name)
                     if p is None:
                         self._term(("dead", name))
                     else:
                         self._process(p)
+            self.followed = len(names)
 
     def _process(self, p: Process) -> None:
-        """Add a process: its own bytes, which stay as long as it does not change, and its names."""
-        if p.cache is None:
-            p.cache = [None, None]
-        if p.cache[1] is None:
-            local = Renaming()
-            encoded = canonical(_record(p), local)
-            p.cache[1] = (b"%d:" % len(encoded) + encoded, list(local.numbers))
-        encoded, names = p.cache[1]
-        self.out.append(encoded)
-        self.out.append(b"".join(b"%d;" % self.rename(name) for name in names))
+        record, body, _ = _parts(self.m, p)
+        for encoded, names in (record, body):
+            self.out.append(encoded)
+            self._names(names)
+
+    def _names(self, names: list[Any]) -> None:
+        """Add the numbers of names; how many they are is known from what comes before."""
+        numbers = self.rename.numbers
+        found = [numbers.setdefault(name, len(numbers)) for name in names]
+        self.out.append(bytes(found) if len(numbers) <= 256 else repr(found).encode())
 
     def _term(self, term: Any) -> None:
         self.out.append(canonical(term, self.rename))
@@ -95,15 +234,10 @@ class _Walk:
     def _blank_key(self, p: Process) -> Any:
         # Without names; where that ties, by creation: two such situations may then be told apart
         # although they are equal, which costs a visit and hides nothing.
-        return canonical(_record(p), _blank), p.pid.path
+        return canonical((_record(p), p.ancestors, _told(p)), _blank), p.pid.path
 
     def _table_key(self, table: Table) -> Any:
         return (table.named, table.name, table.ref.owner, table.ref.index)
-
-    def _table(self, table: Table) -> Any:
-        rows = tuple(table.in_order())
-        options = (table.kind, table.access, table.keypos, table.heir, table.named, table.name)
-        return ("table", table.ref, table.owner, options, rows)
 
     def _channels(self) -> None:
         for channel in sorted(
@@ -127,15 +261,16 @@ class _Walk:
             place = (0, known, b"") if known is not None else (1, 0, self._loose(timer))
             timers.append((place, timer))
         timers.sort(key=lambda pair: (pair[0], pair[1].ref.owner, pair[1].ref.index))
-        own = [p.timer for pid, p in sorted(self._numbered()) if p.timer is not None]
+        own = []
+        if any(p.timer is not None for p in self.processes.values()):
+            own = [p.timer for _, p in sorted(self._numbered()) if p.timer is not None]
         for _, timer in timers:
             held_by = timer.ref if timer.ref in self.rename else None
             self._term(("timer", held_by, timer.dest, timer.message, timer.every))
-        instants = [name for name in self.rename.numbers if not isinstance(name, Pid)]
-        held = [name for name in instants if hasattr(name, "point")]
+        held = [name for name in self.rename.numbers if type(name) is Instant]
         ordered = [timer for _, timer in timers] + own
         since = [] if m.bounded is None else self._going_on(m.bounded)
-        self.out.append(repr(m.clock.key(ordered, held, since)).encode())  # type: ignore[arg-type]
+        self.out.append(repr(m.clock.key(ordered, held, since)).encode())
         self._term(("root", m.reached_horizon, m.faults.left if m.faults is not None else 0))
 
     def _going_on(self, clock: BoundedClock) -> list[int]:
@@ -158,30 +293,38 @@ class _Walk:
         ]
 
 
+def _table(table: Table) -> Any:
+    rows = tuple(table.in_order())
+    options = (table.kind, table.access, table.keypos, table.heir, table.named, table.name)
+    return ("table", table.ref, table.owner, options, rows)
+
+
 def _blank(_: Any) -> int:
     return -1
 
 
 def _record(p: Process) -> Any:
-    """Give what the future of a process depends on, as a term: what is empty has no part in it."""
+    """Give what the future of a process depends on besides its body; what is empty is left out."""
     flags = p.expired | (p.timer is not None) << 1 | p.trap_exit << 2
-    record = [p.status * 8 + flags, p.pid, _body(p), Pid(p.pid.path[:-1]), p.ancestors]
+    record: list[Any] = [p.status * 8 + flags]
     if p.effects is not None:
         record += ["effects", tuple(_anonymous(effect) for effect in p.effects[p.cursor :])]
     if p.arrived:
         record += ["arrived", tuple(_anonymous(signal) for signal in p.arrived)]
     if p.mailbox:
         record += ["mailbox", tuple(p.mailbox)]
-    for name in ("monitors", "watchers", "aliases", "flags", "dictionary"):
+    for name in ("monitors", "watchers", "aliases", "flags"):
         held = getattr(p, name)
         if held:
             record += [name, tuple(held.items())]
+    if p.dictionary and type(p.dictionary) is dict:
+        record += ["dictionary", tuple(p.dictionary.items())]
     if p.links:
         record += ["links", tuple(p.links)]
     return tuple(record)
 
 
-def _body(p: Process) -> Any:
+def _told(p: Process) -> Any:
     """A body at rest is its values; inside a coroutine it is its history since it last was."""
     if p.base is None:
         return ("no inputs are kept", p.pid.path)
@@ -197,7 +340,9 @@ def _body(p: Process) -> Any:
     refs = [Ref(p.pid.path, n) for n in range(made + 1, p.made + 1)] if running else []
     made_here = (tuple(children), tuple(refs))
     body = (function, args, rest, tuple(history), made_here)
-    return (*body, tuple(dictionary.items())) if dictionary else body
+    if not dictionary or dictionary is p.dictionary:
+        return body
+    return (*body, tuple(dictionary.items()))
 
 
 def _anonymous(signal: tuple[Any, ...]) -> Any:

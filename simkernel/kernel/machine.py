@@ -100,6 +100,9 @@ class Machine:
         self.active: list[Any] = []
         self.spare: list[deque[Any]] = []
         self.spare_timers: list[Timer] = []  # of receives with a time limit that took a message
+        self.spelled: dict[Pid, Any] = {}  # what fingerprints say of bodies, until they go on
+        self.same: dict[Any, tuple[Any, int]] = {}  # one object and number for a name in them
+        self.situations: dict[bytes, bytes] = {}  # fingerprints, by one that keeps the names
         self.logged: list[Any] = []
         self.deaths: list[Death] = []
         self.count = 0

@@ -139,3 +139,8 @@ class Process:
 
     def __repr__(self) -> str:
         return f"<Process {self.pid} {LIFE[self.status]}>"
+
+
+def copied(held: Any) -> Any:
+    """Copy a dict; a Map cannot change, and stays the one that processes share."""
+    return dict(held) if type(held) is dict else held

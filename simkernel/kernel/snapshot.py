@@ -17,7 +17,7 @@ from simkernel.kernel.channels import Channel
 from simkernel.kernel.ends import close
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.patterns import ANY, NOTHING, TIMEOUT, let, pin, taken, when
-from simkernel.kernel.process import Process, Timer
+from simkernel.kernel.process import Process, Timer, copied
 from simkernel.terms import thaw
 
 # Slots that are values, or whose containers are never changed once made.
@@ -149,7 +149,7 @@ def _kept(p: Process) -> Any:
 def _keep(p: Process) -> Any:
     return (
         [getattr(p, name) for name in VALUES],
-        [None if (d := getattr(p, name)) is None else dict(d) for name in DICTS],
+        [copied(getattr(p, name)) for name in DICTS],
         None if p.links is None else tuple(p.links),
         None if p.arrived is None else tuple(p.arrived),
         None if p.mailbox is None else tuple(p.mailbox),
@@ -166,7 +166,7 @@ def _put_back(m: Machine, p: Process, kept: Any) -> None:
     for name, value in zip(VALUES, values, strict=True):
         setattr(p, name, value)
     for name, value in zip(DICTS, dicts, strict=True):
-        setattr(p, name, None if value is None else dict(value))
+        setattr(p, name, copied(value))
     p.arrived = None if arrived is None else deque(arrived)
     p.mailbox = None if mailbox is None else deque(mailbox)
     p.notes = None if notes is None else list(notes)
@@ -198,7 +198,7 @@ def rebuild(m: Machine, p: Process, inputs: Any) -> Any:
     kept = (p.created, p.made, p.dictionary, p.sent)
     outer = (context.machine, context.process, context.outbox)
     p.created, p.made = created, made
-    p.dictionary = None if dictionary is None else dict(dictionary)
+    p.dictionary = copied(dictionary)
     context.machine, context.process, context.outbox = m, p, []
     m.replaying = listed = _listed(inputs)
     try:

@@ -16,7 +16,7 @@ from simkernel.kernel.effects import Again
 from simkernel.kernel.ends import close, end, tell
 from simkernel.kernel.patterns import TIMEOUT, taken, takes
 from simkernel.kernel.perform import PERFORM, WAITS
-from simkernel.kernel.process import BUSY, NO_REF, WAITING, Process, Timer
+from simkernel.kernel.process import BUSY, NO_REF, WAITING, Process, Timer, copied
 from simkernel.terms import ErlangError, Frozen, freeze, reason_of, stack_of, thaw
 
 if TYPE_CHECKING:
@@ -118,8 +118,7 @@ def wake(m: Machine, p: Process, want: Hibernated) -> None:
 def rebase(m: Machine, p: Process, origin: Any, rest: Any = None) -> None:
     """Forget the inputs: from here a re-run starts at `origin`, or at rest."""
     if p.inputs is not None:
-        dictionary = dict(p.dictionary) if p.dictionary else None
-        p.base = (origin, p.created, p.made, dictionary, rest)
+        p.base = (origin, p.created, p.made, copied(p.dictionary) or None, rest)
         p.inputs = ()
 
 

@@ -16,7 +16,7 @@ from simkernel.settings import EFFECTS_MAX
 from simkernel.spec import Result, result_of
 from tests.conformance import actors, peers, programs, shrinking, together, trees
 from tests.conformance.beam import Beam
-from tests.conformance.compare import ALONE, Difference, Summary, told_alone
+from tests.conformance.compare import ALONE, Difference, Summary, sorted_out, told_alone
 from tests.conformance.words import erlang, words
 
 # Kind, what draws a program, what runs it here, how many run at once there.
@@ -116,38 +116,33 @@ def compare(
     """Compare so many random programs; those whose log depends on the schedule do not count."""
     _, draw, _, _ = KINDS[family]
     random = Random(seed)
-    compared, drawn_count, late, different = 0, 0, 0, []
+    compared, drawn_count, late, varied, different = 0, 0, 0, 0, []
     while compared < cases:
         drawn = [draw(random) for _ in range(min(1_000, cases - compared))]
         drawn_count += len(drawn)
         ran = together.over(run_one, [(family, *each) for each in drawn])
         batch = [(*each, ours) for each, ours in zip(drawn, ran, strict=True) if ours is not None]
         theirs = there(beam, family, [(p, pause) for p, pause, _ in batch])
-        differing = [(*b, t) for b, t in zip(batch, theirs, strict=True) if b[2] != t]
-        still = alone(beam, family, differing)
-        late += len(differing) - len(still)
-        vague = [each for each in still if here(family, each[0], each[1], MANY) is None]
-        still = [each for each in still if each not in vague]
-        compared += len(batch) - len(vague)
-        different += [
-            told(beam, family, each, shrinks=len(different) + n < SHRUNK)
-            for n, each in enumerate(still)
-        ]
+        differing = [b for b, t in zip(batch, theirs, strict=True) if b[2] != t]
+        logs = alone(beam, family, [(p, pause) for p, pause, _ in differing])
+        found, equal, loose = sorted_out(differing, logs)
+        late += equal
+        varied += loose
+        still = [each for each in found if here(family, *each[0][:2], MANY) is not None]
+        compared += len(batch) - (len(found) - len(still)) - loose
+        for (program, pause, ours), vm in still:
+            shrinks = len(different) < SHRUNK
+            different.append(told(beam, family, (program, pause, ours, vm), shrinks))
         progress(f"{family}: {compared} of {cases} programs, {len(different)} different")
     note = f"seed {seed}; {drawn_count - compared} more depended on the schedule here"
-    note = told_alone(late, note)
+    note = told_alone(late, note, varied)
     return Summary(family, "random programs", compared, compared, tuple(different), note, late)
 
 
-def alone(beam: Beam, family: str, differing: Sequence[Any]) -> list[Any]:
-    """Run what differed again, alone; give what differs in any of the runs, with how it does."""
-    still: dict[int, Any] = {}
-    for slower in SLOWER if differing else ():
-        again = there(beam, family, [(p, pause) for p, pause, _, _ in differing], slower)
-        for n, ((p, pause, ours, _), theirs) in enumerate(zip(differing, again, strict=True)):
-            if ours != theirs:
-                still[n] = (p, pause, ours, theirs)
-    return [still[n] for n in sorted(still)]
+def alone(beam: Beam, family: str, programs: Sequence[tuple[Any, int]]) -> list[list[Any]]:
+    """Run what differed again, alone and slower; give the logs of each."""
+    runs = [there(beam, family, programs, slower) for slower in SLOWER] if programs else []
+    return [list(logs) for logs in zip(*runs, strict=True)]
 
 
 def told(beam: Beam, family: str, case: Any, shrinks: bool) -> Difference:

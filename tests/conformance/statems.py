@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from tests.conformance import shrinking, together
-from tests.conformance.compare import ALONE, Difference, Summary, told_alone
+from tests.conformance.compare import ALONE, Difference, Summary, sorted_out, told_alone
 from tests.otp import tables
 
 SOURCES = Path(__file__).parent.parent / "otp" / "vm"
@@ -66,7 +66,7 @@ def compare(cases: int, seed: int, progress: Callable[[str], None] = lambda _: N
     not always tell that it depends on a few milliseconds.
     """
     random = Random(seed)
-    compared = racing = lost = late = 0
+    compared = racing = lost = late = varied = 0
     different: list[Difference] = []
     while compared < cases:
         drawn = [tables.random_program(random) for _ in range(min(BATCH, cases - compared))]
@@ -78,23 +78,24 @@ def compare(cases: int, seed: int, progress: Callable[[str], None] = lambda _: N
         lost += defects
         compared += len(batch) - defects
         differing = [
-            (program, here, there)
+            (program, here)
             for (program, here), there in zip(batch, theirs, strict=True)
             if here != there and "#Ref" not in there
         ]
-        still = alone(differing)
-        late += len(differing) - len(still)
-        vague = [each for each in still if settled(each[0], MANY) is None]
-        still = [each for each in still if each not in vague]
-        racing += len(vague)
-        compared -= len(vague)
-        different += [told(*each, shrinks=len(different) + n < 1) for n, each in enumerate(still)]
+        found, equal, loose = sorted_out(differing, alone([program for program, _ in differing]))
+        late += equal
+        varied += loose
+        still = [each for each in found if settled(each[0][0], MANY) is not None]
+        racing += len(found) - len(still)
+        compared -= len(found) - len(still) + loose
+        for (program, here), there in still:
+            different.append(told(program, here, there, shrinks=not different))
         progress(f"statem: {compared} of {cases} machines, {len(different)} different")
     note = (
         f"seed {seed}; {racing} more depended on a few milliseconds here; "
         f"{lost} more showed the baseline's defect there (rule 17.45)"
     )
-    note, runs = told_alone(late, note), compared + lost
+    note, runs = told_alone(late, note, varied), compared + lost
     return Summary("statem", "random machines", compared, runs, tuple(different), note, late)
 
 
@@ -113,13 +114,10 @@ def told(program: Any, here: str, there: str, shrinks: bool) -> Difference:
     return Difference(tables.erlang(tuple(program)), "random machine", here, there, small)
 
 
-def alone(differing: Sequence[Any]) -> list[Any]:
-    """Run what differed again, a few at a time; give what differs in any of the runs."""
-    still: dict[int, Any] = {}
-    for first in [n for _ in range(ALONE) for n in range(0, len(differing), FEW)]:
-        few = differing[first : first + FEW]
-        again = on_the_vm([program for program, _, _ in few])
-        for n, ((program, here, _), there) in enumerate(zip(few, again, strict=True), first):
-            if here != there:
-                still[n] = (program, here, there)
-    return [still[n] for n in sorted(still)]
+def alone(programs: Sequence[Any]) -> list[list[str]]:
+    """Run what differed again, a few at a time; give the logs of each."""
+    logs: list[list[str]] = [[] for _ in programs]
+    for first in [n for _ in range(ALONE) for n in range(0, len(programs), FEW)]:
+        for n, there in enumerate(on_the_vm(programs[first : first + FEW]), first):
+            logs[n].append(there)
+    return logs

@@ -31,6 +31,13 @@ def test_a_log_that_differs_is_a_difference_and_so_is_one_that_varies() -> None:
     assert varies.what == "the VM varies"
 
 
+def test_what_differs_alone_differs_unless_the_vm_itself_does_both() -> None:
+    logs = [["a", "a"], ["b", "b"], ["a", "b"], ["c", "b"]]
+    asked = [(n, "a") for n in range(4)]
+    still, equal, varied = compare.sorted_out(asked, logs)
+    assert (still, equal, varied) == ([((1, "a"), "b"), ((3, "a"), "c")], 1, 1)
+
+
 def test_a_program_whose_log_depends_on_the_schedule_here_does_not_count() -> None:
     starts = [("start", name, False, False, "ok") for name in ("p0", "p1", "p2")]
     told = ("cast", "p1", [("send", "p2", "a"), "noreply"])

@@ -5,6 +5,7 @@ these exist from the start, as they do in the brute-force reference. Observation
 as with its record="each".
 """
 
+from functools import lru_cache
 from typing import Any
 
 from checkers.dfs import Dfs
@@ -63,6 +64,7 @@ def starts_child(body: Body, child: str, how: str, label: str | None, ops: tuple
     return SILENT
 
 
+@lru_cache(maxsize=8)
 def places_of(program: Program) -> dict[str, Pid]:
     """Say which pid each process has, or would have: the n-th that its parent starts is <….n>."""
     bodies = dict(program.bodies)
@@ -128,8 +130,14 @@ def searched(
     """Give every outcome of `program` that the search reaches."""
     m = machine(program, network, clock=SymbolicClock(), snapshots=True, rare=rare)
 
+    told: dict[Any, bytes] = {}
+
     def history() -> bytes:
-        return show(outcome_of(program, m)).encode()
+        happened = (tuple(m.logged), tuple(m.deaths), tuple(m.processes))
+        text = told.get(happened)
+        if text is None:
+            text = told[happened] = show(outcome_of(program, m)).encode()
+        return text
 
     search = Dfs(m, history=history)
     found = {outcome_of(program, m) for _ in search.leaves(cut=lambda: search.transitions > most)}
