@@ -9,6 +9,7 @@ kernel has. To repeat a failure, run the seed that is printed with it.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,8 +24,9 @@ from simkernel import process_info, self_
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.symbolic import SymbolicClock
 from simkernel.spec import of
-from tests.checkers import generated
+from tests.checkers import drawn, generated
 from tests.reference import brute, searched
+from tests.reference.generate import KINDS as KINDS_OF_OPS
 from tests.reference.generate import random_programs
 from tests.reference.lessons import LESSONS
 from tests.reference.programs import Program
@@ -89,9 +91,17 @@ def test_limit_a_search_that_sees_a_length_is_not_called_complete(engine):
     assert "looks at its queue" in verdict.searched.why_stopped
 
 
-def test_random_programs_have_the_outcomes_of_the_reference():
-    assert compared(random_programs(101, 80, 4, states=100)) == []
-    assert compared(random_programs(102, 80, 6, states=150, timers=False)) == []
+@pytest.mark.parametrize("part", range(4))
+def test_two_thousand_random_programs_have_the_outcomes_of_the_reference(part):
+    """`python -m tests.checkers.drawn --cases 100000` does the same for a release."""
+    tally = Counter()
+    numbers = range(500 * part, 500 * (part + 1))
+    assert [text for number in numbers for text in drawn.wrong(number, tally)] == []
+    assert tally["programs"] == 500
+    assert not [name for name in tally if name.endswith(" cut")]
+    assert min(tally[engine] for engine in ("dfs", "bfs", "bounded")) >= 20
+    written = {*KINDS_OF_OPS, "spawn", "after"} - {"send_name"}  # which is a send
+    assert min(tally[kind] for kind in sorted(written)) >= 5
 
 
 @pytest.mark.long

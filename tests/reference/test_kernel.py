@@ -80,12 +80,13 @@ def test_a_large_lesson_has_exactly_its_outcomes(lesson: Lesson, network: str) -
 
 
 def test_random_programs_have_exactly_their_outcomes() -> None:
-    assert differences(random_programs(1, 120, 4, states=100), NETWORKS) == []
+    """2,000 small ones are in tests/checkers/test_differential.py."""
+    assert differences(random_programs(1, 20, 4, states=100), NETWORKS) == []
 
 
 def test_programs_with_children_have_exactly_their_outcomes() -> None:
-    drawn = random_programs(2, 60, 5, states=150, timers=False, spawns=True)
-    assert sum(bool(tried.children) for tried in drawn) >= 10
+    drawn = random_programs(2, 15, 5, states=150, timers=False, spawns=True)
+    assert sum(bool(tried.children) for tried in drawn) >= 3
     assert differences(drawn, NETWORKS) == []
 
 
