@@ -115,7 +115,7 @@ class Case:
     def bfs(self) -> Outcomes | None:
         """Search every situation, the nearest first."""
         run = self._plain(bounded=False)
-        search = Search(Situations(run))  # type: ignore[arg-type]
+        search = Search(Situations(run))
         states = search.states(lambda: search.graph.generated > TRANSITIONS_MAX)
         found = frozenset(run.outcome() for _ in states if not run.enabled())
         return found if search.graph.complete else None
