@@ -113,7 +113,9 @@ def _path(p: Process) -> tuple[int, ...]:
 
 
 def _age(name: Pid | Ref) -> Any:
-    return (name.path, -1) if type(name) is Pid else (name.owner, name.index)  # type: ignore[union-attr]
+    if type(name) is Pid:
+        return name.path, -1
+    return name.owner, name.index  # type: ignore[union-attr]
 
 
 def _ends(way: Any) -> Any:
