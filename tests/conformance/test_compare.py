@@ -47,6 +47,22 @@ def test_a_program_whose_log_depends_on_the_schedule_here_does_not_count() -> No
     assert cases.here("genserver", [*starts, racing], 30) is None
 
 
+def test_two_equal_time_limits_one_after_the_other_are_a_race() -> None:
+    asks_back = ("call", "p1", [("link", "p2"), ("exit", "p3", "normal"), ("reply", "r")])
+    program = [
+        *(("start", f"p{n}", False, n == 2, "ok") for n in range(3)),
+        ("call", "p1", [("call", "p2", [asks_back, ("save",), "noreply"]), ("unlink", "p3"),
+                        ("reply", "r")]),
+    ]  # fmt: skip
+    ours = cases.here("genserver", program, 30)
+    assert ours is not None
+    late = "{p2, {called, {exit, {timeout, call}}}}"
+    assert late in ours
+    theirs = ["{p2, {called, {ok, r}}}" if line == late else line for line in ours]
+    assert cases.racing("genserver", program, 30, theirs)
+    assert not cases.racing("genserver", program, 30, [*ours, "{p1, nobody}"])
+
+
 def test_the_same_seed_draws_the_same_programs() -> None:
     from random import Random
 

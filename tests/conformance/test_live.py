@@ -1,4 +1,7 @@
-"""A sample of every kind against the real VM: what CI runs; the full run is a command."""
+"""A sample of every kind against the real VM: what CI runs; the full run is a command.
+
+Random machines are in tests/otp/test_statem_vm.py.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conformance import beam, cases, compare, concurrent, statems
+from tests.conformance import beam, cases, compare, concurrent
 from tests.conformance.lab import FAMILIES
 
 pytestmark = [
@@ -36,12 +39,6 @@ def test_scenarios_do_here_what_they_do_there_and_what_was_recorded(
 def test_random_programs_do_the_same(running: beam.Beam, family: str, count: int) -> None:
     summary = cases.compare(running, family, count, seed=2)
     assert summary.cases >= count
-    assert summary.differences == ()
-
-
-def test_random_machines_do_the_same() -> None:
-    summary = statems.compare(100, seed=2)
-    assert summary.cases >= 100
     assert summary.differences == ()
 
 

@@ -15,7 +15,7 @@ main([Programs, Results]) ->
     Main = self(),
     Drivers = [driver(Main, P) || P <- List],
     Seen = [receive {Pid, Log} -> Log end || Pid <- Drivers],
-    ok = file:write_file(Results, [io_lib:format("~0p~n", [Log]) || Log <- Seen]),
+    ok = file:write_file(Results, [io_lib:format("~w~n", [Log]) || Log <- Seen]),
     halt(0).
 
 %% One after the other, so that none is late because all start at once.
