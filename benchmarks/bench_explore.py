@@ -1,7 +1,7 @@
 """The searches of classes: runs per second, on runs of 30 to 50 events.
 
 The peers do the same job without the reduction: plain depth-first search, for one. What we mean to
-reach is 2,000 runs/s for `rf` and 1,000 for `dpor`, on one core.
+reach is 2,000 runs/s for `rf` and 1,000 for `dpor`, on one core, and 10,000 situations a second.
 """
 
 from collections.abc import Callable
@@ -12,12 +12,13 @@ from benchmarks.case import Case
 from checkers.dfs import Dfs
 from checkers.recorder import Watched
 from checkers.reduction import Reduction
-from simkernel import ets, receive, self_, send, spawn
+from simkernel import GenStateMachine, choose, ets, receive, self_, send, spawn
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.symbolic import SymbolicClock
 
 SENDERS = 6
 READERS = 8
+SITUATIONS = 871  # of a commit of two participants
 
 
 async def says(to: Any, word: Any) -> None:
@@ -70,6 +71,68 @@ def situations(main: Callable[..., Any], size: int) -> None:
         pass
 
 
+class Participant(GenStateMachine):
+    """Votes as it likes, and does what is decided."""
+
+    callback_mode = "handle_event_function"
+
+    def init(self, boss: Any) -> Any:
+        return ("ok", "working", boss)
+
+    async def handle_event(self, kind: Any, content: Any, state: Any, boss: Any) -> Any:
+        match content, state:
+            case "prepare", "working":
+                vote = await choose(["yes", "no"])
+                GenStateMachine.cast(boss, ("vote", vote))
+                return ("next_state", "prepared" if vote == "yes" else "aborted", boss)
+            case ("decision", decision), _:
+                return ("next_state", decision, boss)
+
+
+class Coordinator(GenStateMachine):
+    """Commits if all vote yes."""
+
+    callback_mode = "handle_event_function"
+
+    def init(self, number: Any) -> Any:
+        return ("ok", "idle", (number, (), 0))
+
+    def handle_event(self, kind: Any, content: Any, state: Any, data: Any) -> Any:
+        number, team, yes = data
+        match content, state:
+            case ("begin", pids), "idle":
+                return self.tells(pids, "prepare", "waiting", (number, pids, 0))
+            case ("vote", "yes"), "waiting" if yes + 1 < number:
+                return ("keep_state", (number, team, yes + 1))
+            case ("vote", vote), "waiting":
+                decision = "committed" if vote == "yes" else "aborted"
+                return self.tells(team, ("decision", decision), decision, data)
+        return "keep_state_and_data"
+
+    @staticmethod
+    def tells(team: Any, what: Any, state: str, data: Any) -> Any:
+        """Tell everybody, and go on."""
+        for pid in team:
+            GenStateMachine.cast(pid, what)
+        return ("next_state", state, data)
+
+
+async def two_phase_commit(number: int) -> None:
+    """Commit with so many participants: 871 situations with two."""
+    _, boss = await GenStateMachine.start(Coordinator, number)
+    started = [await GenStateMachine.start(Participant, boss) for _ in range(number)]
+    GenStateMachine.cast(boss, ("begin", tuple(pid for _, pid in started)))
+
+
+def states(number: int, count: int) -> None:
+    """Visit every situation of a commit."""
+    m = Machine(two_phase_commit, (number,), clock=SymbolicClock(), snapshots=True)
+    search = Dfs(m)
+    for _ in search.leaves():
+        pass
+    assert len(search.seen) == count, len(search.seen)
+
+
 def promised(runs: int, per_second: int) -> float:
     """Give the nanoseconds that so many runs may take."""
     return 1e9 * runs / per_second
@@ -104,5 +167,14 @@ def cases() -> list[Case]:
             target_ratio=10,
             unit="runs",
             peer_name="dfs",
+        ),
+        Case(
+            name="explore: dfs, 2PC of GenStateMachines",
+            ours=partial(states, 2, SITUATIONS),
+            peer=partial(promised, SITUATIONS, 10_000),
+            units=SITUATIONS,
+            target_ratio=1,
+            unit="states",
+            peer_name="10,000/s",
         ),
     ]
