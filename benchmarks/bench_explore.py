@@ -10,8 +10,8 @@ from typing import Any
 
 from benchmarks.case import Case
 from checkers.dfs import Dfs
-from checkers.recorder import Watched
 from checkers.reduction import Reduction
+from checkers.watched import Watched
 from simkernel import GenStateMachine, choose, ets, receive, self_, send, spawn
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.symbolic import SymbolicClock

@@ -58,6 +58,9 @@ _CLASHING = frozenset(
     }
 )  # fmt: skip
 
+# Words that never clash with themselves.
+COMMUTING = frozenset({READ, BUMP, PEEK})
+
 # Objects on which an event can disable another, and a third enable it again: what has arrived must
 # be handled before some operations, and deadlines pass in order. Races over them are looked for
 # beyond the nearest pair.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from checkers.dependency import GATES, Access, clash, told
+from checkers.dependency import COMMUTING, GATES, Access, clash, told
 from simkernel.kernel.machine import Transition
 from simkernel.terms import Pid
 
@@ -80,21 +80,27 @@ class Event:
     """One event of a run; sets of events are whole numbers, one bit for each place in the run."""
 
     __slots__ = (
-        "accesses", "actor", "at", "base", "number", "options", "past", "previous", "races",
-        "receive", "step",
+        "accesses", "actor", "at", "base", "before", "born", "causes", "direct", "ends", "number",
+        "options", "past", "plain", "previous", "races", "receive", "step",
     )  # fmt: skip
 
     actor: Actor
     step: Transition
     at: int  # its place in the path, which has more than the events
     number: int  # see Identities
-    previous: int  # the number of its actor's event before it, or -1
+    before: int  # the place of its actor's event before it, or -1
+    previous: int  # the number of that event, or -1
+    causes: int  # the events that caused it directly
     base: int  # what caused it, with all their pasts: never to be turned round
     past: int  # base, and all that it depends on, and itself
+    direct: int  # those events of its past that it comes right after
     races: int  # what it depends on and might come before
     accesses: tuple[Access, ...]
     receive: Taken | None
     options: tuple[Transition, ...]  # what its actor could have done instead
+    plain: bool  # `Recorder.repeat` can make it
+    born: Pid | None  # whom it spawned
+    ends: bool  # whether it is an effect that ends its process
 
 
 def nearest(
@@ -116,7 +122,10 @@ def nearest(
                     gates |= 1 << place
         else:
             covered = base | ~keep
+            alike = type(mode) is str and mode in COMMUTING
             for place, other in reversed(spots):
+                if alike and other is mode:
+                    continue  # these are most, and `clash` would say no
                 if not covered >> place & 1 and clash(mode, other):
                     near |= 1 << place
                     covered |= events[place].past

@@ -24,7 +24,6 @@ class Forced:
     """The forced orders of one run, for all of its plans."""
 
     def __init__(self, run: History):
-        self.run = run
         # The place of an arrival: [(what comes before it, the receive because of which)]
         self._before: dict[int, list[tuple[int, int]]] = {}
         for place, event in enumerate(run.events):
@@ -32,25 +31,12 @@ class Forced:
             if receive is None or not run.relaxed(receive.pid):
                 continue
             first = place if receive.got is None else receive.got.came
-            for rival in self._rivals(receive, place, receive.got):
+            for rival in _rivals(run, receive, place, receive.got):
                 if rival != first:
                     self._before.setdefault(rival, []).append((first, place))
         self._bits = sum(1 << place for place in self._before)
 
-    def _rivals(self, receive: Taken, place: int, got: Message | None) -> list[int]:
-        """Give where the other messages arrived that a receive would take; the first are enough."""
-        found: list[int] = []
-        for message in self.run.unread(receive.pid, place):
-            if message is got:
-                continue
-            past = self.run.events[message.came].past
-            if any(past >> one & 1 for one in found):
-                continue  # kept, it comes after one that is kept as well
-            if not receive.patterns or takes(receive.patterns, message.content):
-                found.append(message.came)
-        return found
-
-    def before(self, seeds: int, keep: int) -> int:
+    def before(self, run: History, seeds: int, keep: int) -> int:
         """Give what has to come before some events of a plan, and them."""
         found, todo = seeds, seeds & self._bits
         done = 0
@@ -59,38 +45,54 @@ class Forced:
             done |= 1 << place
             for first, receive in self._before[place]:
                 if keep >> receive & 1:
-                    found |= self.run.events[first].past
+                    found |= run.events[first].past
             todo = found & self._bits & ~done
         return found
 
     def order(self, plan: Change, keep: int) -> tuple[list[int], int]:
         """Order kept events, -1 for the new one; if that is impossible, give who is in the way."""
-        receive = self.run.events[plan.place].receive
+        run = plan.run
+        receive = run.events[plan.place].receive
         assert receive is not None
         want = plan.want if type(plan.want) is Message else None
         if want is not None:
-            seeds = self.run.events[want.came].past
+            seeds = run.events[want.came].past
         else:
             seeds = must_of(plan)
-            for place in self._seen(receive, keep):
-                seeds |= self.run.events[place].past
-        first = self.before(seeds, keep)
+            for place in _seen(run, receive, keep):
+                seeds |= run.events[place].past
+        first = self.before(run, seeds, keep)
         in_the_way = 0
-        for rival in self._rivals(receive, plan.place, want):
+        for rival in _rivals(run, receive, plan.place, want):
             if first & keep & 1 << rival:
                 in_the_way |= 1 << rival
         early, late = list(places(first & keep)), list(places(keep & ~first))
         return ([*early, *late, -1] if want is not None else [*early, -1, *late]), in_the_way
 
-    def _seen(self, receive: Taken, keep: int) -> Iterator[int]:
-        """Give the kept events that a time-out comes after, as it depends on them."""
-        touches: list[Any] = [(("q", receive.pid), READ)]
-        if self.run.clocked:
-            touches.append((("clock",), WRITE))
-        for thing, mode in touches:
-            for place, other in self.run.touched.get(thing, ()):
-                if keep >> place & 1 and clash(mode, other):
-                    yield place
+
+def _rivals(run: History, receive: Taken, place: int, got: Message | None) -> list[int]:
+    """Give where the other messages arrived that a receive would take; the first are enough."""
+    found: list[int] = []
+    for message in run.unread(receive.pid, place):
+        if message is got:
+            continue
+        past = run.events[message.came].past
+        if any(past >> one & 1 for one in found):
+            continue  # kept, it comes after one that is kept as well
+        if not receive.patterns or takes(receive.patterns, message.content):
+            found.append(message.came)
+    return found
+
+
+def _seen(run: History, receive: Taken, keep: int) -> Iterator[int]:
+    """Give the kept events that a time-out comes after, as it depends on them."""
+    touches: list[Any] = [(("q", receive.pid), READ)]
+    if run.clocked:
+        touches.append((("clock",), WRITE))
+    for thing, mode in touches:
+        for place, other in run.touched.get(thing, ()):
+            if keep >> place & 1 and clash(mode, other):
+                yield place
 
 
 def must_of(plan: Change) -> int:

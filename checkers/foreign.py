@@ -175,6 +175,9 @@ class Elsewhere(History):
         self.nodes = [self._nodes[node] for node in order]
         pasts: list[int] = []
         super().__init__([self._event(node, causes[node], pasts) for node in order], {}, {})
+        for place, event in enumerate(self.events):
+            event.before = self.last.get(event.actor, -1)
+            self.last[event.actor] = place
         self.keys: dict[tuple[str, int], Key] = {}
         self._exchanged(self.messages, self.consumed)
 

@@ -16,8 +16,8 @@ from typing import Any, Protocol
 from checkers.intents import Profile, SurwScheduler
 from checkers.judged import Judged
 from checkers.priorities import PctScheduler, PosScheduler
-from checkers.recorder import Watched
 from checkers.search import STEP_MS, Base, Limit, Plan
+from checkers.watched import Watched
 from simkernel.kernel import driver
 from simkernel.kernel.faults import KINDS as FAULTS
 from simkernel.kernel.machine import Transition

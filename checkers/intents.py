@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 from checkers.pending import Entity, Pending, entity
-from checkers.recorder import Watched
+from checkers.watched import Watched
 from simkernel.kernel.machine import Transition
 
 Thing = tuple[Any, ...]

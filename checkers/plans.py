@@ -36,9 +36,7 @@ class History:
         self.all = (1 << len(events)) - 1
         self._after: dict[int, int] = {}
         self._forced: Forced | None = None
-        self._of: dict[Actor, list[int]] = {}
-        for place, event in enumerate(events):
-            self._of.setdefault(event.actor, []).append(place)
+        self.last: dict[Actor, int] = {}  # the last event of each actor
 
     def relaxed(self, pid: Pid) -> bool:
         """Tell whether the order in a mailbox is seen by receives alone, and known from them."""
@@ -64,10 +62,10 @@ class History:
 
     def previous(self, actor: Actor, keep: int) -> int:
         """Give the place of the last event of an actor in a set, or -1."""
-        for place in reversed(self._of.get(actor, ())):
-            if keep >> place & 1:
-                return place
-        return -1
+        place = self.last.get(actor, -1)
+        while place >= 0 and not keep >> place & 1:
+            place = self.events[place].before
+        return place
 
     def unread(self, pid: Pid, before: int) -> list[Message]:
         """Give the messages for `pid` that none of its events before a place has consumed."""
@@ -76,23 +74,33 @@ class History:
 
 
 class Explored(History):
-    """A run that was explored, as far as plans need it."""
+    """A run that was explored, as far as plans need it.
 
-    def __init__(self, recorder: Recorder):
+    `kept` are the events that were kept from another run, and `asked` those of them of which plans
+    were read off there that are the same here: what keeps all but one of them, and what came after
+    it, keeps the same events of both runs.
+    """
+
+    def __init__(self, recorder: Recorder, asked: int = 0, kept: int = 0):
         super().__init__(recorder.events, recorder.messages, recorder.consumed)
-        self.recorder = recorder
+        # Not the recorder: of a run that is over its machine and all its processes may go.
+        self.flags = recorder.flags
+        self.by_message = recorder.by_message
         self.clocked = recorder.clocked
         self.touched = recorder.touched
+        self.last = recorder.last
         self.pending = recorder.pending
         self.handled = recorder.handled
         self.worded = recorder.worded
         self.lost = recorder.lost
+        self.asked = asked
+        self.kept = kept
         self.left = self._left(recorder)
         self._places: dict[int, int] | None = None
 
     def relaxed(self, pid: Pid) -> bool:
         """Tell the same of a mailbox that the search may have begun to tell apart."""
-        return self.recorder.relaxed(pid)
+        return self.by_message and ("box", pid) not in self.flags
 
     @staticmethod
     def _left(recorder: Recorder) -> list[Actor]:
@@ -190,6 +198,8 @@ def plans(run: Explored) -> Iterator[Plan]:
     for place in range(len(run.events) - 1, -1, -1):
         event = run.events[place]
         yield from _races(run, place, event)
+        if run.asked >> place & 1:
+            continue
         for option in event.options:
             if option != event.step:
                 keep = run.all & ~run.after(place)
@@ -207,6 +217,8 @@ def plans(run: Explored) -> Iterator[Plan]:
 
 def _races(run: Explored, place: int, event: Event) -> Iterator[Plan]:
     races = event.races
+    if run.kept >> place & 1:
+        races &= ~run.asked
     while races:
         earlier = races.bit_length() - 1
         races &= ~(1 << earlier)

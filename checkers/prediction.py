@@ -20,9 +20,10 @@ from checkers.footprints import Widen
 from checkers.forced import arranged
 from checkers.judged import Judged
 from checkers.plans import Explored, Plan, plans
-from checkers.recorder import Recorder, Watched
+from checkers.recorder import Recorder
 from checkers.reduction import Reduction
 from checkers.strategies import deviations
+from checkers.watched import Watched
 from simkernel.errors import UsageError
 from simkernel.kernel import driver
 from simkernel.kernel.machine import Transition
@@ -107,7 +108,7 @@ class Predictor(Reduction):
         self.found.events = len(recorder.events)
         self.classes.add([event.number for event in recorder.events])
         explored = Explored(recorder)
-        m.close()
+        recorder.close()
         return explored
 
     def others(
@@ -142,7 +143,7 @@ class Predictor(Reduction):
                 self.found.impossible += 1
                 continue
             order, keep = arrangement
-            recorder = self._run(plan, order)
+            recorder = self._run((plan, order))
             if recorder is None:
                 self.found.blocked += 1
                 continue
@@ -150,7 +151,7 @@ class Predictor(Reduction):
             ended = driver.BUDGET if self.cut else self.judged.ended()
             found = tuple(self.judged.findings(ended))
             path = list(recorder.path)
-            recorder.m.close()
+            recorder.close()
             fresh = Judged(self.spec, self.parameters, self.settings).m
             picks = deviations(fresh, path)
             fresh.close()

@@ -13,7 +13,7 @@ from typing import Any
 
 from checkers.dependency import Access, dependent
 from checkers.pending import Entity, Pending, entity
-from checkers.recorder import Watched
+from checkers.watched import Watched
 from simkernel.kernel.machine import Transition
 from simkernel.terms import Pid
 

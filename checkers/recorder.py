@@ -10,7 +10,7 @@ without a choice; `Recorder.path` has all of them, in order.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from checkers.dependency import READ, WRITE, Access
@@ -26,41 +26,17 @@ from checkers.events import (
     numbers_of,
 )
 from checkers.footprints import CLOCK, Footprints, early_of
+from checkers.watched import Watched
 from simkernel.errors import InternalError
 from simkernel.kernel import codes
-from simkernel.kernel.channels import Channel, catch_up, travel
-from simkernel.kernel.machine import Machine, Transition
+from simkernel.kernel.channels import Channel
+from simkernel.kernel.machine import Transition
 from simkernel.kernel.process import AT_REST, BUSY, DEAD, WAITING, Process
 from simkernel.terms import Pid
 
-
-class Watched(Machine):
-    """A machine that notes which signals arrive, and whether a body looked at the clock."""
-
-    def __init__(self, *args: Any, **options: Any):
-        self.watching: Callable[[Pid, tuple[Any, ...]], None] | None = None
-        self.looked = False
-        super().__init__(*args, **options)
-
-    def into(self, dest: Pid, signal: tuple[Any, ...]) -> None:
-        """Note an arrival."""
-        if self.watching is not None:
-            self.watching(dest, signal)
-        super().into(dest, signal)
-
-    def deliver(self, sender: Any, dest: Pid, signal: tuple[Any, ...]) -> None:
-        """Send a signal without the machine's short cut past `into`."""
-        if self.cluster and sender != dest:
-            travel(self, sender, dest, signal)
-            return
-        if self.channels and signal[0] != codes.S_ANSWER:
-            catch_up(self, sender)
-        self.into(dest, signal)
-
-    def local_input(self, p: Process, compute: Callable[[], Any]) -> Any:
-        """Note a look at the clock."""
-        self.looked = True
-        return super().local_input(p, compute)
+# Events that leave little in the record, if they touch no way between processes: see `repeat`.
+PLAIN = frozenset({"do", "start", "take", "choose"})
+ROADS = frozenset({"way", "ways", "kept"})
 
 
 class Recorder:
@@ -97,8 +73,16 @@ class Recorder:
         self.keepers: set[Any] = set()  # who has kept a monitor back
         self._who: Any = None
         self._found: list[Access] = []
+        self._known = False  # what the present event touches was recorded in another run
         self._at_once: list[Pid] = []
         m.watching = self._arrives
+
+    def close(self) -> None:
+        """End the run for good; the machine may go when nobody looks at it any more."""
+        self.m.close()
+        # Without circles it goes at once, and the collector has little to do.
+        self.m.watching = None
+        self.m.clock.attach(None)
 
     def relaxed(self, pid: Pid) -> bool:
         """Tell whether the order in a mailbox is seen by receives alone, and known from them."""
@@ -218,6 +202,7 @@ class Recorder:
         self._found = self.footprints.of(kind, who)
         if self.keepers:
             self._kept_back(kind, who)
+        lost = len(self.lost)
         kill = self._before(actor, step, at, causes)
         receive = self._receive(step, causes)
         boxed = self._box_before(kind, who)
@@ -225,16 +210,53 @@ class Recorder:
         self._at_once = []
         self._apply(step)
         place = len(self.path) - 1
-        if boxed is not None:
-            self._box_after(at, *boxed)
+        whole = boxed is None or not self._box_after(at, *boxed) or kind == "take"
         self._settle(at)
         if m.looked:
             self.footprints.need("clock")
             self._found.append((CLOCK, WRITE))
-        self._after(actor, step, at)
+        born = self._after(actor, step, at)
         event = self._record(actor, step, at, causes, kill, receive)
-        event.options, event.at = tuple(options), place
+        event.options, event.at, event.born = tuple(options), place, born
+        event.ends = (("life", who), WRITE) in event.accesses
+        event.plain = (
+            whole and not self.clocked and len(self.lost) == lost
+            and kind in PLAIN and not any(thing[0] in ROADS for thing, _ in event.accesses)
+        )  # fmt: skip
         return event
+
+    def repeat(self, event: Event, receive: Taken | None) -> None:
+        """Let a plain event happen that was recorded in another run with the same past.
+
+        Keeps all that `do` keeps but the event itself; what it touches and what it comes after is
+        known. `receive` is for the message that it takes: its place in this run is set here.
+        """
+        m = self.m
+        at = len(self.events)
+        step = event.step
+        kind, who, _ = step
+        self._who = who
+        self.woken.pop(who, None)
+        self._at_once = []
+        self._known = True
+        if kind == "take":
+            p = m.processes[who]
+            size, match = len(p.mailbox or ()), p.match
+            if receive is not None:
+                receive.got = self.boxes[who][match]
+            self.path.append(step)
+            m.apply(step)
+            self._box_after(at, p, size, match)
+        else:
+            if kind == "do":
+                self._loses(who, at, ends=event.ends)
+            self.path.append(step)
+            m.apply(step)
+        if self._at_once or m.channels or self.ways:
+            self._settle(at)
+        self._known = False
+        if event.born is not None:
+            self.spawned.setdefault(event.born, at)
 
     def _kept_back(self, kind: str, who: Any) -> None:
         """What a process does next takes along a monitor that it has kept back until then."""
@@ -282,7 +304,7 @@ class Recorder:
             if who in self.woken:
                 causes.append(self.woken.pop(who))
             if kind == "do":
-                self._loses(who, at)
+                self._loses(who, at, ends=(("life", who), WRITE) in self._found)
             elif kind == "take" and self.clocked:
                 self._lose_timers(m.processes[who], at)
             return 0
@@ -322,16 +344,17 @@ class Recorder:
             victim |= 1 << self.spawned[pid]
         return victim
 
-    def _loses(self, pid: Pid, at: int) -> None:
-        """Note the timers that an effect stops."""
+    def _loses(self, pid: Pid, at: int, *, ends: bool) -> None:
+        """Note the timers that an effect stops, and what `pid` leaves if it ends by it."""
         p = self.m.processes.get(pid)
         if p is None or p.effects is None:
             return
-        self.footprints.sees(p, self.early)
+        if self.early:
+            self.footprints.sees(p, self.early)
         effect = p.effects[p.cursor]
         if effect[0] == codes.CANCEL and effect[1] in self.m.timers:
             self.lost.append((at, ("timer", effect[1])))
-        elif (("life", pid), WRITE) in self._found:
+        elif ends:
             self.lost += [(at, ("timer", ref)) for ref in p.timers or ()]
             if p.arrived:
                 self.lost.append((at, ("queue", pid)))
@@ -365,7 +388,8 @@ class Recorder:
             return None
         return p, len(p.mailbox or ()), p.match if kind == "take" else -1
 
-    def _box_after(self, at: int, p: Process, size: int, match: int) -> None:
+    def _box_after(self, at: int, p: Process, size: int, match: int) -> bool:
+        """Take down what has left the mailbox, or come; tell whether anything did."""
         pid = p.pid
         box = self.boxes.setdefault(pid, [])
         now = len(p.mailbox or ())
@@ -379,6 +403,7 @@ class Recorder:
             kept = list(p.mailbox or ())
             gone = next(i for i, x in enumerate(box) if i >= len(kept) or kept[i] is not x.content)
             self.consumed.setdefault(pid, []).append((at, box.pop(gone)))
+        return now != size
 
     def _boxed(self, p: Process, came: int, readable: int) -> None:
         assert p.mailbox is not None
@@ -402,7 +427,8 @@ class Recorder:
             # Behind others a signal may find everything changed, unless it is a plain message.
             first = not p.arrived or signal[0] == codes.S_MESSAGE
             soft = first and self.footprints.at_once(p, signal)
-        self._found += self.footprints.arrival(dest, signal, soft=soft)
+        if not self._known:
+            self._found += self.footprints.arrival(dest, signal, soft=soft)
         if p is None:
             if signal[0] == codes.S_MESSAGE:
                 # Had it come earlier, somebody could have taken it.
@@ -442,7 +468,7 @@ class Recorder:
                 # What was not handled when it arrived waits for an event, whatever changed since.
                 if not soft or not self.footprints.at_once(p, signal):
                     break
-                if came != at:
+                if came != at and not self._known:
                     self._found += self.footprints.arrival(dest, signal, soft=True)
                 if signal[0] == codes.S_ANSWER:
                     self.woken[dest] = at
@@ -487,16 +513,20 @@ class Recorder:
 
     # --- Recording -----------------------------------------------------------------------------
 
-    def _after(self, actor: Actor, step: Transition, at: int) -> None:
+    def _after(self, actor: Actor, step: Transition, at: int) -> Pid | None:
+        """Note whom an effect spawned, and give one; and which timers it armed."""
         m = self.m
+        born = None
         if step.kind != "do":
-            return
+            return born
         for thing, mode in self._found:
             kind = thing[0]
             if kind == "life" and mode == WRITE and thing[1] in m.processes:
-                self.spawned.setdefault(thing[1], at)
+                if self.spawned.setdefault(thing[1], at) == at:
+                    born = thing[1]
             elif kind == "timer" and thing[1] in m.timers and thing[1] not in self.armed:
                 self.armed[thing[1]] = at
+        return born
 
     def _record(
         self, actor: Actor, step: Transition, at: int, causes: list[int], kill: int,
@@ -505,9 +535,10 @@ class Recorder:
         events = self.events
         event = Event()
         event.actor, event.step, event.receive = actor, step, receive
-        base = 0
+        base = event.causes = 0
         for cause in causes:
             base |= events[cause].past
+            event.causes |= 1 << cause
         found = tuple(dict.fromkeys(self._kept(self._found)))
         gates, near = nearest(events, self.touched, found, base)
         for access in found:
@@ -522,11 +553,11 @@ class Recorder:
         near |= kill | others
         # What it comes right after: the last ones of its causes and of what it depends on.
         direct = last_of(events, base | near | gates)
-        event.base = base
+        event.base, event.direct = base, direct
         event.races = ((near & direct) | gates) & ~base
         event.accesses = found
-        previous = self.last.get(actor)
-        event.previous = -1 if previous is None else events[previous].number
+        event.before = self.last.get(actor, -1)
+        event.previous = -1 if event.before < 0 else events[event.before].number
         after = tuple(sorted(numbers_of(events, direct)))
         number = self.identities.number(actor, label, after)
         if number is None:

@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from checkers.again import Again
 from checkers.classes import Classes
 from checkers.events import Actor, Identities, Message
 from checkers.footprints import Widen
 from checkers.plans import Explored, Plan, arrangements, plans
-from checkers.recorder import Recorder, Watched
+from checkers.recorder import Recorder
+from checkers.watched import Watched
 from simkernel.kernel.driver import seldom_collected
 from simkernel.kernel.machine import Machine, Transition
 
@@ -48,19 +50,21 @@ class Reduction:
 
         `cut` is asked before each run; once it says yes the search is over and `self.cut` is set.
         """
-        plan: Plan | None = None
-        order: list[int] = []
+        with seldom_collected():
+            yield from self._ends(cut)
+
+    def _ends(self, cut: Callable[[], bool]) -> Iterator[Machine]:
+        found: tuple[Plan, list[int]] | None = None
         while True:
             if cut():
                 self.cut = True
                 return
             try:
-                with seldom_collected():
-                    recorder = self._run(plan, order)
+                recorder = self._run(found)
             except Widen as more:
                 self.flags |= {more.flag}
                 self.begins_again()
-                plan, order = None, []
+                found = None
                 continue
             if recorder is not None:
                 self.runs += 1
@@ -69,14 +73,12 @@ class Reduction:
                 yield recorder.m
                 if self.cut:
                     return
-                recorder.m.close()
-                with seldom_collected():
-                    explored = Explored(recorder)
-                    self._waiting += [p for p in plans(explored) if not self._known(p)]
+                explored = Explored(recorder, *self.again.asked())
+                recorder.close()
+                self._waiting += [p for p in plans(explored) if not self._known(p)]
             found = self._next()
             if found is None:
                 return
-            plan, order = found
 
     # --- Plans ---------------------------------------------------------------------------------
 
@@ -111,25 +113,32 @@ class Reduction:
 
     # --- Runs ----------------------------------------------------------------------------------
 
-    def _run(self, plan: Plan | None, order: list[int]) -> Recorder | None:
+    def _run(self, found: tuple[Plan, list[int]] | None) -> Recorder | None:
         """Make a run that begins with the events of a plan; None if its last one cannot be."""
         m = self.make()
         m.checking = True
         recorder = Recorder(m, self.identities, self.flags, by_message=self.by_message)
-        if plan is not None:
-            for place in order:
-                if place < 0:
-                    if not self._new(recorder, plan):
-                        self.blocked += 1
-                        self._refused.add(self._key(plan))
-                        m.close()
-                        return None
-                    continue
-                event = plan.run.events[place]
-                recorder.do(event.actor, event.step, list(event.options))
+        plan, order = found if found is not None else (None, [])
+        self.again = Again(recorder, plan)
+        if plan is not None and not self._begin(recorder, plan, order):
+            self.blocked += 1
+            self._refused.add(self._key(plan))
+            recorder.close()
+            return None
         self._go_on(recorder)
         self.transitions += len(recorder.path)
         return recorder
+
+    def _begin(self, recorder: Recorder, plan: Plan, order: list[int]) -> bool:
+        """Make the events of a plan; False if its last one cannot be."""
+        for place in order:
+            if place >= 0:
+                self.again.make(place)
+            elif self._new(recorder, plan):
+                self.again.skip()
+            else:
+                return False
+        return True
 
     def _new(self, recorder: Recorder, plan: Plan) -> bool:
         options = recorder.of(plan.actor)

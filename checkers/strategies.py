@@ -22,9 +22,9 @@ from checkers.hunting import Mixed, Pct, Pos, Surw, Walks
 from checkers.judged import Judged
 from checkers.linearizable import sequential_order
 from checkers.monitor import Consistent
-from checkers.recorder import Watched
 from checkers.reduction import Reduction
 from checkers.search import ANY_TIME, BOUNDED, RUN_MAX, Base, Limit, Plan, Search
+from checkers.watched import Watched
 from simkernel.choice import First
 from simkernel.errors import UnknownStrategy, UsageError
 from simkernel.kernel import driver

@@ -20,7 +20,7 @@ class Clock(Protocol):
     now: int
     asked: bool  # whether a deadline was set or the time read: before that no run depends on it
 
-    def attach(self, machine: Machine) -> None: ...
+    def attach(self, machine: Machine | None) -> None: ...
     def arm(self, timer: Timer, low: int, high: int, since: bool | Instant) -> None: ...
     def disarm(self, timer: Timer) -> None: ...
     def sides(self, since: bool | Instant, us: int) -> list[str | None]: ...
@@ -59,8 +59,8 @@ class ConcreteClock:
         self._times: list[int] = []
         self._machine: Machine | None = None
 
-    def attach(self, machine: Machine) -> None:
-        """Belong to a machine."""
+    def attach(self, machine: Machine | None) -> None:
+        """Belong to a machine, or to none any more."""
         self._machine = machine
 
     def draw(self, interval: Any) -> int:

@@ -42,8 +42,8 @@ class SymbolicClock:
         self.asked = False
         self._past(0)
 
-    def attach(self, machine: Machine) -> None:
-        """Belong to a machine."""
+    def attach(self, machine: Machine | None) -> None:
+        """Belong to a machine, or to none any more."""
         self._machine = machine
 
     # --- Timers ----------------------------------------------------------------------------------

@@ -22,8 +22,8 @@ from pathlib import Path
 from checkers.breadth import Situations
 from checkers.dfs import Dfs, Plain
 from checkers.graph import Search
-from checkers.recorder import Watched
 from checkers.reduction import Reduction
+from checkers.watched import Watched
 from simkernel.kernel.bounded import BoundedClock
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.symbolic import SymbolicClock

@@ -15,7 +15,8 @@ import pytest
 
 from checkers.events import Actor, Identities
 from checkers.footprints import Widen
-from checkers.recorder import Recorder, Watched
+from checkers.recorder import Recorder
+from checkers.watched import Watched
 from simkernel.kernel import codes
 from simkernel.kernel.fingerprints import fingerprint
 from simkernel.kernel.machine import Transition

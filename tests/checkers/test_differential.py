@@ -18,8 +18,8 @@ import pytest
 from checkers.check import Budget, check
 from checkers.dfs import Dfs
 from checkers.explore import Outcome, outcome
-from checkers.recorder import Watched
 from checkers.reduction import Reduction
+from checkers.watched import Watched
 from simkernel import process_info, self_
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.symbolic import SymbolicClock

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from checkers.dfs import outcomes
-from checkers.recorder import Watched
 from checkers.reduction import Reduction
+from checkers.watched import Watched
 from simkernel import ANY, ets, receive, spawn_monitor
 from simkernel.kernel.symbolic import SymbolicClock
 

@@ -12,9 +12,9 @@ from checkers.explore import explore
 from checkers.hunting import Seen
 from checkers.judged import judged_run
 from checkers.priorities import Chains
-from checkers.recorder import Watched
 from checkers.search import Plan
 from checkers.strategies import strategy
+from checkers.watched import Watched
 from simkernel import Exit, GenServer, Reply, choose, receive, self_, send, send_after, spawn
 from simkernel.spec import of
 from simkernel.terms import thaw

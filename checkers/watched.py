@@ -1,0 +1,41 @@
+"""The machine that a search which reduces runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from simkernel.kernel import codes
+from simkernel.kernel.channels import catch_up, travel
+from simkernel.kernel.machine import Machine
+from simkernel.kernel.process import Process
+from simkernel.terms import Pid
+
+
+class Watched(Machine):
+    """A machine that notes which signals arrive, and whether a body looked at the clock."""
+
+    def __init__(self, *args: Any, **options: Any):
+        self.watching: Callable[[Pid, tuple[Any, ...]], None] | None = None
+        self.looked = False
+        super().__init__(*args, **options)
+
+    def into(self, dest: Pid, signal: tuple[Any, ...]) -> None:
+        """Note an arrival."""
+        if self.watching is not None:
+            self.watching(dest, signal)
+        super().into(dest, signal)
+
+    def deliver(self, sender: Any, dest: Pid, signal: tuple[Any, ...]) -> None:
+        """Send a signal without the machine's short cut past `into`."""
+        if self.cluster and sender != dest:
+            travel(self, sender, dest, signal)
+            return
+        if self.channels and signal[0] != codes.S_ANSWER:
+            catch_up(self, sender)
+        self.into(dest, signal)
+
+    def local_input(self, p: Process, compute: Callable[[], Any]) -> Any:
+        """Note a look at the clock."""
+        self.looked = True
+        return super().local_input(p, compute)
