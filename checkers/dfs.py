@@ -42,7 +42,7 @@ class Dfs:
         self.seen: set[bytes] = set()
         self.path: list[Transition] = []
         self.cut = False
-        self._deviates: set[int] = set()
+        self._deviates: tuple[Any, ...] = ()  # (earlier, step)
         self.runs = 0
         self.transitions = 0
 
@@ -75,14 +75,21 @@ class Dfs:
 
     def deviations(self) -> list[int]:
         """Give the steps of the path that are not those of the default schedule."""
-        return sorted(self._deviates & set(range(len(self.path))))
+        found, left = [], self._deviates
+        while left:
+            left, step = left
+            if step < len(self.path):
+                found.append(step)
+        return found[::-1]
 
     def _back(self, stack: list[Any]) -> tuple[list[Transition] | None, Any]:
         if not stack:
             return None, None
         saved, left, depth = stack.pop()
         del self.path[depth:]
-        self._deviates = {step for step in self._deviates if step < depth} | {depth}
+        while self._deviates and self._deviates[1] >= depth:
+            self._deviates = self._deviates[0]
+        self._deviates = (self._deviates, depth)
         if len(left) > 1:
             stack.append((saved, left[1:], depth))
         return left[:1], saved

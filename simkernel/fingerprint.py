@@ -104,12 +104,14 @@ def _encode_all(parts: Iterable[Any], out: list[bytes], names: _Names) -> None:
         if kind is str:
             out.append(_text(x))
         elif kind is int:
-            out.append(b"i%x;" % x)
+            out.append(_INTS[x] if 0 <= x < _FEW else b"i%x;" % x)
         elif kind is tuple:
-            out.append(b"t%d:" % len(x))
+            size = len(x)
+            out.append(_TUPLES[size] if size < _FEW else b"t%d:" % size)
             _encode_all(x, out, names)
         elif kind is Pid:
-            out.append(b"p%d;" % names.number(x))
+            number = names.number(x)
+            out.append(_PIDS[number] if 0 <= number < _FEW else b"p%d;" % number)
         elif kind is Ref:
             out.append(b"r%d;" % names.number(x))
         elif kind is list:
@@ -117,6 +119,13 @@ def _encode_all(parts: Iterable[Any], out: list[bytes], names: _Names) -> None:
             _encode_all(x, out, names)
         else:
             _ENCODERS.get(kind, _encode_object)(x, out, names)
+
+
+# The bytes of what is met all the time.
+_FEW = 256
+_INTS = [b"i%x;" % x for x in range(_FEW)]
+_TUPLES = [b"t%d:" % size for size in range(_FEW)]
+_PIDS = [b"p%d;" % number for number in range(_FEW)]
 
 
 @lru_cache(maxsize=4096)
@@ -169,9 +178,17 @@ def _blanked(x: Any, names: _Names) -> tuple[bytes, int]:
 
 
 def _encode_object(x: Any, out: list[bytes], names: _Names) -> None:
+    if type(x) is type:
+        out.append(_class_bytes(x))
+        return
     name, parts = identity(x)
     out.append(_name_bytes(name, len(parts)))
     _encode_all(parts, out, names)
+
+
+@lru_cache(maxsize=1024)
+def _class_bytes(x: type) -> bytes:
+    return _name_bytes(identity(x)[0], 0)
 
 
 @lru_cache(maxsize=1024)

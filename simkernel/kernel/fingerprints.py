@@ -19,7 +19,8 @@ from simkernel.kernel.process import Process, Timer
 from simkernel.kernel.tables import Table
 from simkernel.terms import Instant, Map, Pid, Ref, Renaming, canonical
 
-SITUATIONS_MAX = 300_000  # remembered by their plain names, of 200 bytes each
+SITUATIONS_MAX = 300_000  # remembered by their plain names, of some 200 bytes each
+PIECES_MAX = 300_000  # of one process
 
 
 def fingerprint(m: Machine, marked: Iterable[Pid | Ref] = ()) -> bytes:
@@ -29,12 +30,13 @@ def fingerprint(m: Machine, marked: Iterable[Pid | Ref] = ()) -> bytes:
     told whether they are.
     """
     marked = list(marked)
-    plain = _Plain(m).digest(marked)
-    told = m.situations.get(plain)
+    plain = _Plain(m).key(marked)
+    situations = m.spelled.situations
+    told = situations.get(plain)
     if told is None:
-        if len(m.situations) >= SITUATIONS_MAX:
-            m.situations.clear()
-        told = m.situations[plain] = _renamed(m, marked)
+        if len(situations) >= SITUATIONS_MAX:
+            situations.clear()
+        told = situations[plain] = _renamed(m, marked)
     return told
 
 
@@ -57,21 +59,27 @@ class _Plain:
     What is alike in this is alike; of what is not, a walk has to tell.
     """
 
+    __slots__ = ("held", "m", "out")
+
     def __init__(self, m: Machine):
         self.m = m
-        self.out: list[bytes] = []
+        self.out: list[Any] = []
         self.held: dict[Instant, None] = {}
 
-    def digest(self, marked: list[Pid | Ref]) -> bytes:
-        """Give 16 bytes."""
-        m = self.m
-        processes = sorted((*m.processes.values(), *m.dying.values()), key=_path)
-        own = [p.timer for p in processes if p.timer is not None]
+    def key(self, marked: list[Pid | Ref]) -> Any:
+        """Give a key: a number for each process, bytes for what else there is, and the times."""
+        m, out = self.m, self.out
+        processes = [*m.processes.values(), *m.dying.values()]
+        processes.sort(key=_path)
+        own = []
         for p in processes:
-            _, _, (encoded, held) = _parts(m, p)
-            self.out.append(encoded)
-            if held:
-                self.held.update(held)
+            cache = p.cache
+            known = cache[1] if cache is not None and cache[1] is not None else _parts(m, p)
+            out.append(known[2])
+            if known[3]:
+                self.held.update(known[3])
+            if p.timer is not None:
+                own.append(p.timer)
         if m.names:
             self._term(("names", tuple(sorted(m.names.items()))))
         for ref in sorted(m.tables.by_ref, key=_age):
@@ -88,10 +96,10 @@ class _Plain:
         since = []
         if m.bounded is not None:
             since = m.bounded.going_on(processes, sorted(m.bounded.sent, key=_ends))
-        key = m.clock.key([*timers, *own], list(self.held), since)
+        times = m.clock.key([*timers, *own], list(self.held), since)
         left = m.faults.left if m.faults is not None else 0
-        self.out.append(repr((key, m.reached_horizon, left, len(m.dying))).encode())
-        return _digest(self.out)
+        out.append((times, m.reached_horizon, left, len(m.dying)))
+        return tuple(out)
 
     def _term(self, term: Any) -> None:
         self.out.append(canonical(term, self._number))
@@ -104,7 +112,7 @@ class _Plain:
 
 def _same(m: Machine, name: Any) -> tuple[Any, int]:
     """Give the one object and the one number that a name has in this machine."""
-    found: tuple[Any, int] = m.same.setdefault(name, (name, len(m.same)))
+    found: tuple[Any, int] = m.spelled.same.setdefault(name, (name, len(m.spelled.same)))
     return found
 
 
@@ -127,36 +135,63 @@ def _way(item: Any) -> Any:
 
 
 def _parts(m: Machine, p: Process) -> Any:
-    """Give (record, body, plain): what stays as long as the process does not change.
+    """Give (bytes, names, number, instants): what stays as long as the process does not change.
 
-    The first two are bytes with names of their own numbering, and those names in its order; the
-    last is both with the names as they are, and the instants among them.
+    The bytes have names of their own numbering, and the names are in its order, once for each of
+    the three pieces that they are made of. The number stands for both, with the names as they are;
+    the instants are those among the names.
     """
     if p.cache is None:
         p.cache = [None, None]
     if p.cache[1] is None:
-        record, body = _apart(m, _record(p)), _body(m, p)
-        names = [_same(m, name)[1] for _, listed in (record, body) for name in listed]
-        held = [name for name in (*record[1], *body[1]) if type(name) is Instant]
-        encoded = b"%b%b%b" % (record[0], body[0], repr(names).encode())
-        p.cache[1] = (record, body, (encoded, dict.fromkeys(held)))
+        one, two, three = _origin(m, p), _apart(m, _record(p)), _body(m, p)
+        names = [*one[1], *two[1], *three[1]]
+        number = _number(m, b"%b%b%b" % (one[2], two[2], three[2]))
+        held = [name for name in names if type(name) is Instant]
+        p.cache[1] = (b"%b%b%b" % (one[0], two[0], three[0]), names, number, dict.fromkeys(held))
     return p.cache[1]
 
 
-def _apart(m: Machine, term: Any) -> tuple[bytes, list[Any]]:
-    """Give the bytes of a term with names of its own numbering, and those names in its order.
+def _number(m: Machine, encoded: bytes) -> int:
+    """Give the number of a process as it is; none is given twice."""
+    spelled = m.spelled
+    if len(spelled.pieces) >= PIECES_MAX:
+        spelled.pieces.clear()  # who had a number gets another one, and is walked once more
+    number = spelled.pieces.get(encoded)
+    if number is None:
+        number = spelled.pieces[encoded] = spelled.given
+        spelled.given += 1
+    return number
+
+
+def _origin(m: Machine, p: Process) -> Any:
+    """Give the bytes and names of what a process is from its start, as long as that stays."""
+    origin = p.base[0] if p.base is not None else None
+    shared = p.dictionary if type(p.dictionary) is Map else None
+    known = m.spelled.origins.get(p.pid)
+    if known is not None and known[0] is origin and known[1] is p.ancestors and known[2] is shared:
+        return known[3]
+    told = _apart(m, (p.pid, Pid(p.pid.path[:-1]), p.ancestors, shared, origin))
+    m.spelled.origins[p.pid] = (origin, p.ancestors, shared, told)
+    return told
+
+
+def _apart(m: Machine, term: Any) -> tuple[bytes, list[Any], bytes]:
+    """Give the bytes of a term with names of its own numbering, those names in its order, and the
+    bytes that tell the names as well.
 
     A name is always the same object, which a dict finds without comparing.
     """
     local = Renaming()
     encoded = canonical(term, local)
-    names = [_same(m, name)[0] for name in local.numbers]
-    return b"%d:" % len(encoded) + encoded, names
+    known = [_same(m, name) for name in local.numbers]
+    encoded = b"%d:" % len(encoded) + encoded
+    return encoded, [name for name, _ in known], encoded + repr([at for _, at in known]).encode()
 
 
 def _body(m: Machine, p: Process) -> Any:
     """Give the bytes and names of a body, which most changes of its process leave alone."""
-    known = m.spelled.get(p.pid)
+    known = m.spelled.bodies.get(p.pid)
     if known is not None:
         base, inputs, created, made, dictionary, told = known
         if (
@@ -167,9 +202,8 @@ def _body(m: Machine, p: Process) -> Any:
             and made == p.made
         ):
             return told
-    shared = p.dictionary if type(p.dictionary) is Map else None
-    told = _apart(m, (p.pid, Pid(p.pid.path[:-1]), p.ancestors, shared, _told(p)))
-    m.spelled[p.pid] = (p.base, p.inputs, p.created, p.made, p.dictionary, told)
+    told = _apart(m, _told(p))
+    m.spelled.bodies[p.pid] = (p.base, p.inputs, p.created, p.made, p.dictionary, told)
     return told
 
 
@@ -219,13 +253,9 @@ class _Walk:
             self.followed = len(names)
 
     def _process(self, p: Process) -> None:
-        record, body, _ = _parts(self.m, p)
-        for encoded, names in (record, body):
-            self.out.append(encoded)
-            self._names(names)
-
-    def _names(self, names: list[Any]) -> None:
-        """Add the numbers of names; how many they are is known from what comes before."""
+        encoded, names, _, _ = _parts(self.m, p)
+        self.out.append(encoded)
+        # How many names there are is known from the bytes.
         numbers = self.rename.numbers
         found = [numbers.setdefault(name, len(numbers)) for name in names]
         self.out.append(bytes(found) if len(numbers) <= 256 else repr(found).encode())
@@ -236,7 +266,8 @@ class _Walk:
     def _blank_key(self, p: Process) -> Any:
         # Without names; where that ties, by creation: two such situations may then be told apart
         # although they are equal, which costs a visit and hides nothing.
-        return canonical((_record(p), p.ancestors, _told(p)), _blank), p.pid.path
+        origin = p.base[0] if p.base is not None else None
+        return canonical((_record(p), p.ancestors, origin, _told(p)), _blank), p.pid.path
 
     def _table_key(self, table: Table) -> Any:
         return (table.named, table.name, table.ref.owner, table.ref.index)
@@ -315,10 +346,14 @@ def _record(p: Process) -> Any:
         record += ["arrived", tuple(_anonymous(signal) for signal in p.arrived)]
     if p.mailbox:
         record += ["mailbox", tuple(p.mailbox)]
-    for name in ("monitors", "watchers", "aliases", "flags"):
-        held = getattr(p, name)
-        if held:
-            record += [name, tuple(held.items())]
+    if p.monitors:
+        record += ["monitors", tuple(p.monitors.items())]
+    if p.watchers:
+        record += ["watchers", tuple(p.watchers.items())]
+    if p.aliases:
+        record += ["aliases", tuple(p.aliases.items())]
+    if p.flags:
+        record += ["flags", tuple(p.flags.items())]
     if p.dictionary and type(p.dictionary) is dict:
         record += ["dictionary", tuple(p.dictionary.items())]
     if p.links:
@@ -330,7 +365,7 @@ def _told(p: Process) -> Any:
     """A body at rest is its values; inside a coroutine it is its history since it last was."""
     if p.base is None:
         return ("no inputs are kept", p.pid.path)
-    (function, args), created, made, dictionary, rest = p.base
+    _, created, made, dictionary, rest = p.base
     history = []
     inputs = p.inputs
     while inputs:
@@ -341,7 +376,7 @@ def _told(p: Process) -> Any:
     children = [p.pid.child(n) for n in range(created + 1, p.created + 1)] if running else []
     refs = [Ref(p.pid.path, n) for n in range(made + 1, p.made + 1)] if running else []
     made_here = (tuple(children), tuple(refs))
-    body = (function, args, rest, tuple(history), made_here)
+    body = (rest, tuple(history), made_here)
     if not dictionary or dictionary is p.dictionary:
         return body
     return (*body, tuple(dictionary.items()))

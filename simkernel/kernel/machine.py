@@ -26,6 +26,7 @@ from simkernel.kernel.mailbox import ANSWERED, refuse
 from simkernel.kernel.perform import PERFORM, asks_the_ending, peeks
 from simkernel.kernel.process import AT_REST, BUSY, DEAD, EXITING, NEW, WAITING, Process, Timer
 from simkernel.kernel.signals import HANDLERS
+from simkernel.kernel.spelled import Spelled
 from simkernel.kernel.steps import (
     FOREVER,
     answer,
@@ -100,9 +101,7 @@ class Machine:
         self.active: list[Any] = []
         self.spare: list[deque[Any]] = []
         self.spare_timers: list[Timer] = []  # of receives with a time limit that took a message
-        self.spelled: dict[Pid, Any] = {}  # what fingerprints say of bodies, until they go on
-        self.same: dict[Any, tuple[Any, int]] = {}  # one object and number for a name in them
-        self.situations: dict[bytes, bytes] = {}  # fingerprints, by one that keeps the names
+        self.spelled = Spelled()  # what fingerprints remember
         self.logged: list[Any] = []
         self.deaths: list[Death] = []
         self.count = 0

@@ -20,14 +20,6 @@ from simkernel.kernel.patterns import ANY, NOTHING, TIMEOUT, let, pin, taken, wh
 from simkernel.kernel.process import Process, Timer, copied
 from simkernel.terms import thaw
 
-# Slots that are values, or whose containers are never changed once made.
-VALUES = (
-    "ancestors", "base", "created", "cursor", "effects", "expired", "held", "inputs", "lineage",
-    "made", "match", "name", "origin", "pace", "reason", "sent", "status", "timer",
-    "trap_exit", "want",
-)  # fmt: skip
-DICTS = ("aliases", "dictionary", "flags", "monitors", "timers", "watchers")
-
 
 class Stale:
     """The body of a restored process: rebuilt when it is needed."""
@@ -65,8 +57,9 @@ def snapshot(m: Machine) -> Any:
     timers += [p.timer for p in processes if p.timer is not None]
     timers += [c.timer for c in m.channels.values() if c.timer is not None]
     return (
-        [(p, _kept(p)) for p in processes],
-        list(m.processes),
+        processes,
+        [_kept(p) for p in processes],
+        len(m.processes),
         dict(m.names),
         [(t, t.owner, t.name, dict(t.rows)) for t in m.tables.by_ref.values()],
         [(timer, timer.due) for timer in timers],
@@ -83,20 +76,16 @@ def snapshot(m: Machine) -> Any:
 
 def restore(m: Machine, saved: Any) -> None:
     """Put `m` back into a state that `snapshot` gave for it."""
-    processes, living, names, tables, timers, by_ref, channels, active, past, marks, clock = saved
-    staying = {p for p, _ in processes}
-    for p in (*m.processes.values(), *m.dying.values()):
-        if p not in staying:
-            _drop(m, p)
-    m.processes.clear()
-    m.dying.clear()
-    alive = set(living)
-    for p, cache in processes:
+    (processes, caches, living, names, tables, timers, by_ref, channels, active, past, marks,
+     clock) = saved  # fmt: skip
+    present = [*m.processes.values(), *m.dying.values()]
+    if present != processes or len(m.processes) != living:
+        _populate(m, processes, living)
+    for p, cache in zip(processes, caches, strict=True):
         p.slot = -1
         if p.cache is not cache:
             _put_back(m, p, cache[0])
             p.cache = cache
-        (m.processes if p.pid in alive else m.dying)[p.pid] = p
     m.names = dict(names)
     m.tables.by_ref.clear()
     m.tables.by_name.clear()
@@ -120,6 +109,18 @@ def restore(m: Machine, saved: Any) -> None:
     m.count, m.returned, faults_left, m.root.status, m.reached_horizon = marks
     if m.faults is not None:
         m.faults.left = faults_left
+
+
+def _populate(m: Machine, processes: list[Process], living: int) -> None:
+    """Let exactly these processes be there, so many of them alive and the others dying."""
+    staying = set(processes)
+    for p in (*m.processes.values(), *m.dying.values()):
+        if p not in staying:
+            _drop(m, p)
+    m.processes.clear()
+    m.dying.clear()
+    m.processes.update((p.pid, p) for p in processes[:living])
+    m.dying.update((p.pid, p) for p in processes[living:])
 
 
 def _drop(m: Machine, p: Process) -> None:
@@ -147,15 +148,23 @@ def _kept(p: Process) -> Any:
 
 
 def _keep(p: Process) -> Any:
+    """Give the values of the slots, and copies of the containers that change."""
     return (
-        [getattr(p, name) for name in VALUES],
-        [copied(getattr(p, name)) for name in DICTS],
+        (
+            p.ancestors, p.base, p.created, p.cursor, p.effects, p.expired, p.held, p.inputs,
+            p.lineage, p.made, p.match, p.name, p.origin, p.pace, p.reason, p.sent, p.status,
+            p.timer, p.trap_exit, p.want,
+        ),
+        (
+            copied(p.aliases), copied(p.dictionary), copied(p.flags), copied(p.monitors),
+            copied(p.timers), copied(p.watchers),
+        ),
         None if p.links is None else tuple(p.links),
         None if p.arrived is None else tuple(p.arrived),
         None if p.mailbox is None else tuple(p.mailbox),
         None if p.notes is None else list(p.notes),
         p.body,
-    )
+    )  # fmt: skip
 
 
 def _put_back(m: Machine, p: Process, kept: Any) -> None:
@@ -163,10 +172,18 @@ def _put_back(m: Machine, p: Process, kept: Any) -> None:
     unchanged = p.body is body and p.inputs is values[7] and p.base is values[1]
     if not unchanged:
         _drop(m, p)
-    for name, value in zip(VALUES, values, strict=True):
-        setattr(p, name, value)
-    for name, value in zip(DICTS, dicts, strict=True):
-        setattr(p, name, copied(value))
+    (
+        p.ancestors, p.base, p.created, p.cursor, p.effects, p.expired, p.held, p.inputs,
+        p.lineage, p.made, p.match, p.name, p.origin, p.pace, p.reason, p.sent, p.status,
+        p.timer, p.trap_exit, p.want,
+    ) = values  # fmt: skip
+    aliases, dictionary, flags, monitors, timers, watchers = dicts
+    p.aliases = None if aliases is None else dict(aliases)
+    p.dictionary = copied(dictionary)
+    p.flags = None if flags is None else dict(flags)
+    p.monitors = None if monitors is None else dict(monitors)
+    p.timers = None if timers is None else dict(timers)
+    p.watchers = None if watchers is None else dict(watchers)
     p.arrived = None if arrived is None else deque(arrived)
     p.mailbox = None if mailbox is None else deque(mailbox)
     p.notes = None if notes is None else list(notes)

@@ -193,6 +193,8 @@ class SymbolicClock:
 
     def key(self, timers: list[Timer], instants: list[Instant], since: list[int]) -> Any:
         """Give the closed matrix over the points that still matter, in the order given."""
+        if not (timers or instants or since):
+            return (0,), ()
         points = [NOW, *(timer.due for timer in timers), *(instant.point for instant in instants)]
         points += since
         offsets = tuple(instant.offset_us for instant in instants)
