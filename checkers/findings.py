@@ -43,7 +43,15 @@ def quiet(reason: Any) -> bool:
 def _crashes(m: Machine) -> list[Finding]:
     by_pid = {death.pid: death for death in m.deaths}
     bad = [death for death in m.deaths if not quiet(death.reason)]
-    found = [death for death in bad if not death.killed and not _noticed(death, by_pid)]
+    found: list[Death] = []
+    explained: set[Pid] = set()  # who only followed another that is found
+    for death in bad:
+        if death.killed or death.pid in explained:
+            continue
+        along = _taken_along(death, by_pid)
+        if not _noticed(along, by_pid):
+            found.append(death)
+            explained.update(pid for pid, one in along.items() if one.reason == death.reason)
     # Nobody is above main: who monitors it, a stream's process say, is below. When a crash that
     # somebody noticed took main along (the owner of a task does), main is what shows it.
     main = by_pid.get(m.root.pid)
@@ -81,23 +89,39 @@ def crashes_so_far(m: Machine) -> bytes:
     ).encode()
 
 
-def _noticed(death: Death, by_pid: dict[Pid, Death]) -> bool:
+def _taken_along(death: Death, by_pid: dict[Pid, Death]) -> dict[Pid, Death]:
+    """Give a death with all that followed from it: whom the links ended, and who traps exits and
+    ended of the same reason, as a supervisor does whose parent is gone."""
+    along, left = {death.pid: death}, [death]
+    while left:
+        one = left.pop()
+        for peer in one.peers:
+            taken = by_pid.get(peer)
+            follows = taken is not None and (taken.killed or taken.reason == one.reason)
+            if taken is not None and follows and peer not in along:
+                along[peer] = taken
+                left.append(taken)
+    return along
+
+
+def _noticed(along: dict[Pid, Death], by_pid: dict[Pid, Death]) -> bool:
     """Tell whether a death was noticed, by anybody whom it did not take along.
 
     Whoever is in a call monitors the server. If the server's links end that caller too, before it
-    could fail, then nobody is left who knows.
+    could fail, then nobody is left who knows; nor is if the caller fails of nothing else.
     """
-    taken_along, left = {death.pid: death}, [death]
-    while left:
-        for peer in left.pop().peers:
-            taken = by_pid.get(peer)
-            if taken is not None and taken.killed and peer not in taken_along:
-                taken_along[peer] = taken
-                left.append(taken)
     return any(
-        one.trapped or any(watcher not in taken_along for watcher in one.watchers)
-        for one in taken_along.values()
-    )
+        (one.trapped and any(peer not in along for peer in one.peers))
+        or any(watcher not in along and not _fails_of(by_pid.get(watcher), one)
+               for watcher in one.watchers)
+        for one in along.values()
+    )  # fmt: skip
+
+
+def _fails_of(death: Death | None, other: Death) -> bool:
+    """Tell whether a process ended because its call to another failed (rule 15.52)."""
+    reason = death.reason if death is not None else None
+    return type(reason) is tuple and len(reason) == 2 and reason[0] == other.reason
 
 
 # --- Waits ---------------------------------------------------------------------------------------
