@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from simkernel.choice import FAULTS as KINDS
 from simkernel.kernel import codes
 from simkernel.kernel.channels import Channel, lost
 from simkernel.kernel.ends import end
@@ -19,7 +20,7 @@ from simkernel.kernel.process import BUSY, WAITING, Process
 if TYPE_CHECKING:
     from simkernel.kernel.machine import Machine
 
-KINDS = ("crash", "drop", "duplicate", "delay")
+__all__ = ["KINDS", "Faults", "anybody"]
 
 
 def anybody(p: Process) -> bool:
