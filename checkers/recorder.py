@@ -80,6 +80,7 @@ class Recorder:
         self.touched: dict[Any, list[tuple[int, Any]]] = {}
         self.last: dict[Actor, int] = {}
         self.spawned: dict[Pid, int] = {}
+        self.started: dict[Pid, int] = {}
         self.woken: dict[Pid, int] = {}
         self.armed: dict[Any, int] = {}
         self.queues: dict[Pid, deque[tuple[int, bool]]] = {}
@@ -93,6 +94,7 @@ class Recorder:
         self.handlings: Counter[Pid] = Counter()  # how many signals each process has handled
         self.worded: set[int] = set()  # those that bring messages
         self.lost: list[tuple[int, Actor]] = []  # (event, who could act before it and not after)
+        self.ended: list[tuple[int, Pid]] = []  # (event, whose end it was that could have crashed)
         self.early: set[tuple[str, Pid]] = set()  # who has handled what kind early
         self.keepers: set[Any] = set()  # who has kept a monitor back
         self._who: Any = None
@@ -148,6 +150,9 @@ class Recorder:
         if kind == "timer":
             timer = m.timers.get(who)
             return [Transition("fire", who)] if timer is not None and m.clock.may(timer) else []
+        if kind == "fault":
+            crash = Transition("crash", who)
+            return [crash] if crash in m.enabled() else []
         p = m.processes.get(who)
         timer = p.timer if p is not None else None
         ready = timer is not None and timer.kind == "expire" and m.clock.may(timer)
@@ -218,6 +223,8 @@ class Recorder:
         self._found = self.footprints.of(kind, who)
         if self.keepers:
             self._kept_back(kind, who)
+        if m.faults is not None:
+            self._ends(kind, at)
         kill = self._before(actor, step, at, causes)
         receive = self._receive(step, causes)
         boxed = self._box_before(kind, who)
@@ -240,8 +247,17 @@ class Recorder:
         """What a process does next takes along a monitor that it has kept back until then."""
         if kind == "arrive" and who[0] in self.keepers:
             self._found.append((("kept", who[0]), WRITE))
-        elif kind in ("do", "handle") and who in self.keepers:
+        elif kind in ("do", "handle", "crash") and who in self.keepers:
             self._found.append((("kept", who), READ))
+
+    def _ends(self, kind: str, at: int) -> None:
+        """Note who ends otherwise than by a crash, and could have crashed."""
+        m = self.m
+        for (thing, *pid), mode in self._found:
+            if thing == "life" and mode == WRITE and kind != "crash":
+                p = m.processes.get(pid[0])
+                if p is not None and m.faults is not None and m.faults.may_crash(m, p):
+                    self.ended.append((at, p.pid))
 
     def _apply(self, step: Transition) -> None:
         m = self.m
@@ -274,6 +290,7 @@ class Recorder:
             self.handles[who] = at
         if actor[0] == "body":
             if kind == "start":
+                self.started[who] = at
                 causes += [self.spawned[who]] if who in self.spawned else []
             elif kind == "handle":
                 causes.append(self.queues[who][0][0])
@@ -295,6 +312,14 @@ class Recorder:
             signal = p.arrived[0]
             if signal[0] == codes.S_EXIT and self.footprints.kills(p, signal):
                 return self._kills(p, at)
+        elif kind == "crash":
+            causes.append(self.started[who])
+            p = m.processes[who]
+            if ("bonded", who) in self.early:  # unhandled it would be answered for the dead
+                self.footprints.need(("bonded", who))
+            if p.arrived:
+                self.lost.append((at, ("queue", who)))
+            return self._kills(p, at)
         elif kind == "arrive":
             causes.append(self.ways[who].popleft()[0])
         elif kind == "fire":

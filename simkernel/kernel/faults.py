@@ -48,14 +48,15 @@ class Faults:
         found: list[tuple[str, Any]] = []
         if "crash" in self.kinds:
             living = sorted(m.processes.values(), key=lambda p: p.pid.path)
-            found += [("crash", p.pid) for p in living if self._may_crash(m, p)]
+            found += [("crash", p.pid) for p in living if self.may_crash(m, p)]
         if m.cluster:
             ways = [item for item in m.active if type(item) is Channel]
             for way in sorted(ways, key=lambda way: (way.dest.path, str(way.sender))):
                 found += [(kind, (way.sender, way.dest)) for kind in self._on(way)]
         return found
 
-    def _may_crash(self, m: Machine, p: Process) -> bool:
+    def may_crash(self, m: Machine, p: Process) -> bool:
+        """Tell whether a crash may come upon a process as it is, if any is left."""
         return p is not m.root and p.status in (BUSY, WAITING) and self.victim(p)
 
     def _on(self, way: Channel) -> list[str]:
