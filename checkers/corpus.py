@@ -25,7 +25,8 @@ from checkers.finding import KINDS
 from checkers.search import ANY_TIME, BOUNDED
 from checkers.shrink import Shrinker
 from checkers.verdict import Again, Counterexample, Kept, Verdict
-from simkernel.errors import UsageError
+from simkernel.choice import Recorded
+from simkernel.errors import ReplayDiverged, UsageError
 from simkernel.kernel import driver
 from simkernel.kernel.machine import Transition
 from simkernel.settings import Settings
@@ -186,30 +187,28 @@ def _made(
 ) -> tuple[Counterexample | None, list[int]]:
     """Make the run with the default where a pick is not possible; gives these steps, too."""
     shrinker = Shrinker(spec, parameters, kept.failure, kept.settings)
-    wanted = dict(kept.settings.picks) if kept.settings.picker == "recorded" else {}
     usual = chooser_of(kept.settings)
     missed: list[int] = []
-    steps = iter(range(kept.settings.effects_max))
 
     def pick(options: list[Transition]) -> Transition:
-        step = next(steps)
-        if kept.settings.picker != "recorded":
+        if not isinstance(usual, Recorded):
             return usual.pick(options)
-        if step not in wanted:
-            return options[0]
-        for option in options:
-            if str(option) == wanted[step]:
-                return option
-        missed.append(step)
-        return options[0]
+        first = usual.usual(options)
+        try:
+            found = usual.wanted(options)
+        except ReplayDiverged as diverged:
+            missed.append(diverged.step)
+            return first
+        return first if found is None else found
 
     taken = shrinker.made(kept.settings, pick)
-    missed += [step for step in sorted(wanted) if step >= len(taken.picks)]
+    if isinstance(usual, Recorded):
+        missed += [step for step, _ in kept.settings.picks if step >= len(taken.picks)]
     if not any(finding.identity == kept.failure for finding in taken.found):
         return None, missed
     example = shrinker.named(taken) if missed else None
     if example is None:
-        last = str(taken.defaults[max(taken.defaults)]) if taken.defaults else ""
+        last = str(taken.directives[-1].over[0]) if taken.directives else ""
         example = Counterexample(
             taken.found, kept.settings, len(taken.picks), taken.ended, instead=last
         )

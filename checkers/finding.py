@@ -93,3 +93,8 @@ def short(term: Any, most: int = 160) -> str:
     """
     text = show(term)
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def foremost(found: Iterable[Finding], failure: tuple[str, str]) -> tuple[Finding, ...]:
+    """Give the failure that is looked for before the others of its run."""
+    return tuple(sorted(found, key=lambda finding: finding.identity != failure))

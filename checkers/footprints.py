@@ -162,6 +162,8 @@ class Footprints:
             self._timed(p, found)
         elif kind == "take":
             self._timed(p, found)
+        elif kind == "crash":
+            self.death(p, found)
         elif kind in ("expire", "done", "earlier"):
             self.need("clock")
             found.append((CLOCK, WRITE))

@@ -96,6 +96,12 @@ class Explored(History):
         self.asked = asked
         self.kept = kept
         self.left = self._left(recorder)
+        self.crashes = list(self._crashes(recorder))
+        self.crashed: int = sum(
+            1 << place
+            for place, event in enumerate(recorder.events if recorder.m.faults else ())
+            if event.step.kind == "crash"
+        )
         self._places: dict[int, int] | None = None
 
     def relaxed(self, pid: Pid) -> bool:
@@ -113,6 +119,22 @@ class Explored(History):
             if p.timer is not None and p.timer.kind == "expire":
                 left.append(("wait", pid) if recorder.clocked else ("body", pid))
         return left
+
+    def _crashes(self, recorder: Recorder) -> Iterator[tuple[int, Pid]]:
+        """Give who could have crashed, and behind which events, as late as that is possible: while
+        there is anything else that can still happen."""
+        m = recorder.m
+        faults = m.faults
+        if faults is None or faults.left <= 0 or "crash" not in faults.kinds:
+            return
+        for place, pid in recorder.ended:
+            yield self.all & ~self.after(place), pid
+        ends = last_of(self.events, self.all)
+        for p in sorted(m.processes.values(), key=lambda p: p.pid.path):
+            if faults.may_crash(m, p):
+                for place in range(len(self.events)):
+                    if ends >> place & 1 and place != recorder.started[p.pid]:
+                        yield self.all & ~(1 << place), p.pid
 
     def last_of(self, keep: int) -> list[int]:
         """Give the numbers of the events of a set that nothing in it comes after."""
@@ -146,6 +168,11 @@ class Plan(Change):
     __slots__ = ()
 
     run: Explored
+
+    @property
+    def crashes(self) -> int:
+        """How many crashes happen in it."""
+        return (self.run.crashed & self.keep).bit_count() + int(self.actor[0] == "fault")
 
     def expected(self, identities: Identities) -> Iterator[int]:
         """Give the events that the plan may end with, of those that are known at all."""
@@ -213,6 +240,8 @@ def plans(run: Explored) -> Iterator[Plan]:
         yield Plan(run, _unhindered(run, keep, actor, place), actor)
     if run.left:
         yield from _before_the_end(run)
+    for keep, pid in run.crashes:
+        yield Plan(run, keep, ("fault", pid))
 
 
 def _races(run: Explored, place: int, event: Event) -> Iterator[Plan]:

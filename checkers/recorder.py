@@ -13,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Any
 
+from checkers.actors import Actors
 from checkers.dependency import READ, WRITE, Access
 from checkers.events import (
     Actor,
@@ -31,7 +32,7 @@ from simkernel.errors import InternalError
 from simkernel.kernel import codes
 from simkernel.kernel.channels import Channel
 from simkernel.kernel.machine import Transition
-from simkernel.kernel.process import AT_REST, BUSY, DEAD, WAITING, Process
+from simkernel.kernel.process import AT_REST, BUSY, WAITING, Process
 from simkernel.terms import Pid
 
 # Events that leave little in the record, if they touch no way between processes: see `repeat`.
@@ -39,16 +40,15 @@ PLAIN = frozenset({"do", "start", "take", "choose"})
 ROADS = frozenset({"way", "ways", "kept"})
 
 
-class Recorder:
+class Recorder(Actors):
     """Runs a machine and records its events."""
 
     def __init__(
         self, m: Watched, identities: Identities, flags: frozenset[Any], *, by_message: bool
     ):
-        self.m = m
+        super().__init__(m, clocked="clock" in flags)
         self.identities = identities
         self.flags = flags
-        self.clocked = "clock" in flags
         self.by_message = by_message
         self.footprints = Footprints(m, flags)
         self.events: list[Event] = []
@@ -56,6 +56,7 @@ class Recorder:
         self.touched: dict[Any, list[tuple[int, Any]]] = {}
         self.last: dict[Actor, int] = {}
         self.spawned: dict[Pid, int] = {}
+        self.started: dict[Pid, int] = {}
         self.woken: dict[Pid, int] = {}
         self.armed: dict[Any, int] = {}
         self.queues: dict[Pid, deque[tuple[int, bool]]] = {}
@@ -69,6 +70,7 @@ class Recorder:
         self.handlings: Counter[Pid] = Counter()  # how many signals each process has handled
         self.worded: set[int] = set()  # those that bring messages
         self.lost: list[tuple[int, Actor]] = []  # (event, who could act before it and not after)
+        self.ended: list[tuple[int, Pid]] = []  # (event, whose end it was that could have crashed)
         self.early: set[tuple[str, Pid]] = set()  # who has handled what kind early
         self.keepers: set[Any] = set()  # who has kept a monitor back
         self._who: Any = None
@@ -88,108 +90,6 @@ class Recorder:
         """Tell whether the order in a mailbox is seen by receives alone, and known from them."""
         return self.by_message and ("box", pid) not in self.flags
 
-    # --- What may happen -----------------------------------------------------------------------
-
-    def body(self, pid: Pid) -> list[Transition]:
-        """Give what the body of a process could do next."""
-        m = self.m
-        p = m.processes.get(pid) or m.dying.get(pid)
-        if p is None or p.status in (AT_REST, DEAD):
-            return []
-        timer = p.timer
-        if p.status == WAITING:
-            if p.match >= 0:
-                return [Transition("take", pid)]
-            if p.arrived and p.arrived[0][0] == codes.S_ANSWER:
-                return [Transition("handle", pid)]
-            if timer is not None and timer.kind == "done":
-                return [Transition("done", pid)] if m.clock.may(timer) else []
-            if not p.arrived and (p.expired or self._may_expire(p)):
-                return [Transition("timeout", pid)]
-            return []
-        options: list[Transition] = []
-        m.transitions(p, options)
-        return [t for t in options if t.kind != "handle"]
-
-    def _may_expire(self, p: Process) -> bool:
-        """Tell whether the deadline of a receive may pass: where none is exact, always."""
-        return p.timer is not None and p.timer.kind == "expire" and not self.clocked
-
-    def of(self, actor: Actor) -> list[Transition]:
-        """Give what an actor could do next."""
-        m = self.m
-        kind, who = actor[0], actor[1]
-        if kind == "body":
-            return self.body(who)
-        if kind == "queue":
-            p = m.processes.get(who)
-            ready = p is not None and p.arrived and p.arrived[0][0] != codes.S_ANSWER
-            return [Transition("handle", who)] if ready else []
-        if kind == "way":
-            channel = m.channels.get((who, actor[2]))
-            ready = channel is not None and channel.slot >= 0
-            return [Transition("arrive", (who, actor[2]))] if ready else []
-        if kind == "timer":
-            timer = m.timers.get(who)
-            return [Transition("fire", who)] if timer is not None and m.clock.may(timer) else []
-        p = m.processes.get(who)
-        timer = p.timer if p is not None else None
-        ready = timer is not None and timer.kind == "expire" and m.clock.may(timer)
-        return [Transition("expire", who)] if ready else []
-
-    def any(self, start: Pid | None) -> tuple[Actor, list[Transition]] | None:
-        """Give the next actor of the default schedule with its options: bodies first, then signals
-        under way, then what kills, then deadlines, then time-outs."""
-        m = self.m
-        late: tuple[int, Actor, list[Transition]] | None = None
-        if start is not None:
-            options = self.body(start)
-            if options and options[0].kind not in ("timeout", "done"):
-                return ("body", start), options
-        for item in m.active:
-            for rank, actor in self.ranked(item):
-                if late is not None and late[0] <= rank:
-                    continue
-                options = self.of(actor)
-                if not options:
-                    continue
-                if rank == 0 and options[0].kind in ("timeout", "done"):
-                    rank = 4
-                    if late is not None and late[0] <= rank:
-                        continue
-                if rank == 0:
-                    return actor, options
-                late = rank, actor, options
-        if late is None:
-            return None
-        if late[0] >= 3 and not self._goes_on(late[2][0]):
-            return None
-        return late[1], late[2]
-
-    def ranked(self, item: Any) -> Iterator[tuple[int, Actor]]:
-        if type(item) is Process:
-            yield 0, ("body", item.pid)
-            if item.arrived and item.status < AT_REST + 1:
-                yield 2, ("queue", item.pid)
-        elif type(item) is Channel:
-            yield 1, ("way", item.sender, item.dest)
-        elif item.kind == "fire":
-            yield 3, ("timer", item.ref)
-        elif item.kind == "expire":
-            pid = item.process.pid
-            yield (3, ("wait", pid)) if self.clocked else (4, ("body", pid))
-        else:
-            yield 4, ("body", item.process.pid)
-
-    def _goes_on(self, step: Transition) -> bool:
-        """Tell whether time may pass: not once main has returned, unless the run settles."""
-        m = self.m
-        if m.root.status != AT_REST or m.settle:
-            return True
-        if step.kind == "done":
-            return True
-        return step.kind == "timeout" and m.processes[step.who].expired
-
     # --- What happens --------------------------------------------------------------------------
 
     def do(self, actor: Actor, step: Transition, options: list[Transition]) -> Event:
@@ -203,6 +103,8 @@ class Recorder:
         if self.keepers:
             self._kept_back(kind, who)
         lost = len(self.lost)
+        if m.faults is not None:
+            self._ends(kind, at)
         kill = self._before(actor, step, at, causes)
         receive = self._receive(step, causes)
         boxed = self._box_before(kind, who)
@@ -220,7 +122,7 @@ class Recorder:
         event.options, event.at, event.born = tuple(options), place, born
         event.ends = (("life", who), WRITE) in event.accesses
         event.plain = (
-            whole and not self.clocked and len(self.lost) == lost
+            whole and not self.clocked and m.faults is None and len(self.lost) == lost
             and kind in PLAIN and not any(thing[0] in ROADS for thing, _ in event.accesses)
         )  # fmt: skip
         return event
@@ -250,6 +152,8 @@ class Recorder:
         else:
             if kind == "do":
                 self._loses(who, at, ends=event.ends)
+            elif kind == "start":
+                self.started[who] = at
             self.path.append(step)
             m.apply(step)
         if self._at_once or m.channels or self.ways:
@@ -262,8 +166,17 @@ class Recorder:
         """What a process does next takes along a monitor that it has kept back until then."""
         if kind == "arrive" and who[0] in self.keepers:
             self._found.append((("kept", who[0]), WRITE))
-        elif kind in ("do", "handle") and who in self.keepers:
+        elif kind in ("do", "handle", "crash") and who in self.keepers:
             self._found.append((("kept", who), READ))
+
+    def _ends(self, kind: str, at: int) -> None:
+        """Note who ends otherwise than by a crash, and could have crashed."""
+        m = self.m
+        for (thing, *pid), mode in self._found:
+            if thing == "life" and mode == WRITE and kind != "crash":
+                p = m.processes.get(pid[0])
+                if p is not None and m.faults is not None and m.faults.may_crash(m, p):
+                    self.ended.append((at, p.pid))
 
     def _apply(self, step: Transition) -> None:
         m = self.m
@@ -296,6 +209,7 @@ class Recorder:
             self.handles[who] = at
         if actor[0] == "body":
             if kind == "start":
+                self.started[who] = at
                 causes += [self.spawned[who]] if who in self.spawned else []
             elif kind == "handle":
                 causes.append(self.queues[who][0][0])
@@ -317,6 +231,14 @@ class Recorder:
             signal = p.arrived[0]
             if signal[0] == codes.S_EXIT and self.footprints.kills(p, signal):
                 return self._kills(p, at)
+        elif kind == "crash":
+            causes.append(self.started[who])
+            p = m.processes[who]
+            if ("bonded", who) in self.early:  # unhandled it would be answered for the dead
+                self.footprints.need(("bonded", who))
+            if p.arrived:
+                self.lost.append((at, ("queue", who)))
+            return self._kills(p, at)
         elif kind == "arrive":
             causes.append(self.ways[who].popleft()[0])
         elif kind == "fire":

@@ -42,7 +42,8 @@ class Reduction:
         self.blocked = 0
         self.cut = False
         self.recorder: Recorder | None = None
-        self._waiting: list[Plan] = []
+        # By how many crashes they have: a class says nothing of those in which fewer happen.
+        self._waiting: dict[int, list[Plan]] = {}
         self._refused: set[tuple[int, ...]] = set()
 
     def ends(self, cut: Callable[[], bool] = lambda: False) -> Iterator[Machine]:
@@ -75,17 +76,26 @@ class Reduction:
                     return
                 explored = Explored(recorder, *self.again.asked())
                 recorder.close()
-                self._waiting += [p for p in plans(explored) if not self._known(p)]
+                for one in plans(explored):
+                    if not self._known(one):
+                        self._wait(one)
             found = self._next()
             if found is None:
                 return
 
     # --- Plans ---------------------------------------------------------------------------------
 
+    def _wait(self, plan: Plan) -> None:
+        self._waiting.setdefault(plan.crashes, []).append(plan)
+
     def _next(self) -> tuple[Plan, list[int]] | None:
-        """Give the next plan that is part of no class so far, with the order of its events."""
+        """Give the next plan that is part of no class so far, with the order of its events; those
+        with the fewest crashes first."""
         while self._waiting:
-            plan = self._waiting.pop()
+            fewest = min(self._waiting)
+            plan = self._waiting[fewest].pop()
+            if not self._waiting[fewest]:
+                del self._waiting[fewest]
             if self._known(plan):
                 continue
             if plan.place < 0:
@@ -95,7 +105,7 @@ class Reduction:
                     return plan, order
                 smaller = Plan(plan.run, keep, plan.actor, plan.want, plan.place)
                 if not self._known(smaller):
-                    self._waiting.append(smaller)
+                    self._wait(smaller)
             self._refused.add(self._key(plan))
         return None
 

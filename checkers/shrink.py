@@ -6,16 +6,21 @@ failure, people understand the one with fewer deviations, and of two with as man
 
 A candidate is a wish: a list of transitions in the order in which they should happen. A run
 fulfils it leniently: at each step it takes what is enabled and wished for first, and the default
-where nothing of the wish is possible. So every candidate is a run, and what is kept are its picks.
+where nothing of the wish is possible. Or it is a list of directives (`checkers.holds`), of which
+what is not possible any more is left out. So every candidate is a run, and what is kept are its
+picks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
+from checkers.finding import foremost
 from checkers.findings import Finding
+from checkers.holds import Directive, Guided, Hold, Occurrence, directives
 from checkers.judged import Judged
 from checkers.verdict import Counterexample
 from simkernel.choice import Walk
@@ -37,14 +42,25 @@ class Taken:
     """A run that was made: its picks, what the default schedule had instead, what it showed."""
 
     picks: tuple[Transition, ...]
-    defaults: Mapping[int, Transition]  # where the run deviates
+    before: Mapping[int, tuple[Transition, ...]]  # where the run deviates, what came first there
     found: tuple[Finding, ...]
     ended: str
 
-    @property
-    def cost(self) -> tuple[int, int, int]:
-        """Fewer deviations are better, then a shorter run, then deviations that come later."""
-        return len(self.defaults), len(self.picks), -sum(self.defaults)
+    @cached_property
+    def directives(self) -> list[Directive]:
+        """The fewest directives that lead to this run."""
+        return directives(self.picks, self.before)
+
+    def occurrence(self, step: int) -> Occurrence:
+        """Name what happens at a step."""
+        this = self.picks[step]
+        return this, self.picks[:step].count(this)
+
+    @cached_property
+    def cost(self) -> tuple[int, int, int, int]:
+        """Fewer directives are better, then ones that change less, then a shorter run, and at last
+        deviations that come later."""
+        return len(self.directives), len(self.before), len(self.picks), -sum(self.before)
 
 
 class Shrinker:
@@ -71,24 +87,21 @@ class Shrinker:
         """Make one run, noting what was picked and where that was not the default."""
         run = Judged(self.spec, self.parameters, settings)
         picks: list[Transition] = []
-        defaults: dict[int, Transition] = {}
+        before: dict[int, tuple[Transition, ...]] = {}
         try:
             while len(picks) < settings.effects_max and (options := run.enabled()):
                 picked = pick(options)
                 if picked != options[0]:
-                    defaults[len(picks)] = options[0]
+                    before[len(picks)] = tuple(options[: options.index(picked)])
                 picks.append(picked)
                 run.apply(picked)
             ended = driver.BUDGET if run.enabled() else run.ended()
-            return Taken(tuple(picks), defaults, tuple(run.findings(ended)), ended)
+            return Taken(tuple(picks), before, foremost(run.findings(ended), self.failure), ended)
         finally:
             run.m.close()
 
     def wished(self, wish: list[Transition], settings: Settings | None = None) -> Taken | None:
         """Make the run of a wish; None if it does not show the failure."""
-        if self.tries_left <= 0 or self.enough():
-            return None
-        self.tries_left -= 1
         left = list(wish)
 
         def pick(options: list[Transition]) -> Transition:
@@ -98,6 +111,15 @@ class Shrinker:
                     return wanted
             return options[0]
 
+        return self.tried(pick, settings)
+
+    def tried(
+        self, pick: Callable[[list[Transition]], Transition], settings: Settings | None = None
+    ) -> Taken | None:
+        """Make a run; None if it does not show the failure, or if there have been enough."""
+        if self.tries_left <= 0 or self.enough():
+            return None
+        self.tries_left -= 1
         try:
             taken = self.made(settings or self.settings, pick)
         except SimkernelError:
@@ -124,7 +146,7 @@ class Shrinker:
         """Make the run in which, at these steps, what the default has comes first."""
         wish = list(best.picks)
         for step in reversed(steps):
-            default = best.defaults[step]
+            default = best.before[step][0]
             later = next(
                 (at for at in range(step + 1, len(wish)) if wish[at] == default), len(wish)
             )
@@ -138,14 +160,60 @@ class Shrinker:
         previous = None
         while best != previous:
             previous = best
-            best = self.fewer(self.cut(best))
+            best = self.plainer(self.cut(best))
+            best = self.shorter(self.fewer(best))
         return best
+
+    def shorter(self, best: Taken) -> Taken:
+        """Hold nobody for longer than it takes, as far as halving finds it out."""
+        place = 0
+        while place < len(given := best.directives):
+            one = given[place]
+            place += 1
+            if not isinstance(one, Hold):
+                continue
+            low, high = one.step + 1, one.until - 1
+            while low < high:
+                middle = (low + high) // 2
+                less = replace(one, event=best.occurrence(middle - 1))
+                taken = self.tried(Guided([less if x is one else x for x in given]).pick)
+                if taken is None or taken.cost >= best.cost:
+                    low = middle + 1
+                else:
+                    best, high = taken, 0
+        return best
+
+    def plainer(self, best: Taken) -> Taken:
+        """Take directives away, many at a time and then one by one, until none can go; and let
+        those who are held be held for longer, so that they need not be held again."""
+        size = max(1, len(best.directives) // 2)
+        while True:
+            smaller = self._with_fewer(best, size)
+            if smaller is not None:
+                best = smaller
+                size = max(1, min(size, len(best.directives) // 2))
+            elif size > 1:
+                size //= 2
+            else:
+                return best
+
+    def _with_fewer(self, best: Taken, size: int) -> Taken | None:
+        given = best.directives
+        for start in range(0, len(given), size):
+            taken = self.tried(Guided(given[:start] + given[start + size :]).pick)
+            if taken is not None and taken.cost < best.cost:
+                return taken
+        for longer in _longer(given) if size == 1 else ():
+            taken = self.tried(Guided(longer).pick)
+            if taken is not None and taken.cost < best.cost:
+                return taken
+        return None
 
     def fewer(self, best: Taken) -> Taken:
         """Take deviations away, many at a time and then one by one, until none can go."""
-        size = max(1, len(best.defaults) // 2)
+        size = max(1, len(best.before) // 2)
         while True:
-            steps = sorted(best.defaults)
+            steps = sorted(best.before)
             smaller = None
             for start in range(0, len(steps), size):
                 smaller = self.without(best, steps[start : start + size])
@@ -153,7 +221,7 @@ class Shrinker:
                     break
             if smaller is not None:
                 best = smaller
-                size = max(1, min(size, len(best.defaults) // 2))
+                size = max(1, min(size, len(best.before) // 2))
             elif size == 1:
                 return best
             else:
@@ -161,16 +229,13 @@ class Shrinker:
 
     def named(self, best: Taken) -> Counterexample | None:
         """Name a run by its deviations, and make it again from that name."""
-        settings = replace(
-            self.settings,
-            picker="recorded",
-            picks=tuple((step, str(best.picks[step])) for step in sorted(best.defaults)),
-        )
+        picks = tuple(one.said for one in best.directives)
+        settings = replace(self.settings, picker="recorded", picks=picks)
         again = self.made(settings, _picker(settings))
         if again.found != best.found:
             return None
-        last = str(best.defaults[max(best.defaults)]) if best.defaults else ""
-        return Counterexample(best.found, settings, len(best.picks), best.ended, instead=last)
+        instead = str(best.directives[-1].over[0]) if picks else ""
+        return Counterexample(best.found, settings, len(best.picks), best.ended, instead=instead)
 
 
 def smallest(
@@ -227,6 +292,19 @@ def _picker(settings: Settings) -> Callable[[list[Transition]], Transition]:
     return chooser_of(settings).pick
 
 
+def _longer(given: list[Directive]) -> Iterator[list[Directive]]:
+    """Hold one for as long as it is held later, or to the end, and no more in between."""
+    holds = [one for one in given if isinstance(one, Hold)]
+    for one in holds:
+        later = [other for other in holds if other.who == one.who and other.step > one.step]
+        for last in [*reversed(later), None]:
+            event = None if last is None else last.event
+            gone = [other for other in later if last is None or other.step <= last.step]
+            changed = replace(one, event=event)
+            if event != one.event:
+                yield [changed if x is one else x for x in given if x not in gone]
+
+
 def fewer_of_everything(
     spec: Spec,
     parameters: Mapping[str, Any],
@@ -267,8 +345,7 @@ def _hunted(
             ended = run.run(Walk(one.seed), one.effects_max)
             found = run.findings(ended)
             if any(finding.identity == failure for finding in found):
-                first = sorted(found, key=lambda finding: finding.identity != failure)
-                return Counterexample(tuple(first), one, run.m.count, ended)
+                return Counterexample(foremost(found, failure), one, run.m.count, ended)
         except SimkernelError:
             return None
         finally:

@@ -114,11 +114,12 @@ class ByClasses(Base):
                 where="--rare",
                 hint="Use --strategy dfs, portfolio or delay with --rare.",
             )
-        if plan.faults:
+        if plan.faults and not crashes_alone(plan):
             raise UsageError(
-                f"{self.name} knows no faults",
+                f"of the faults {self.name} knows crashes alone, and on cluster messages are lost",
                 where="--strategy",
-                hint="Use --strategy dfs, portfolio or delay with --faults.",
+                hint="Use --strategy dfs, portfolio or delay with --faults, or "
+                "spec(faults=('crash',)).",
             )
         self.share = share
         self.time = plan.times()
@@ -263,13 +264,14 @@ class Auto(Base):
         self._why = "one run of every class is enough"
         if asked:
             self._why = f"the property {asked!r} looks at situations"
-        if plan.faults:
-            self._why = "faults may happen in every situation"
+        lost = plan.faults and not crashes_alone(plan)
+        if lost:
+            self._why = "messages may be lost in every situation"
         if plan.rare:
             self._why = "what is rare is no matter of classes"
         self._first: Depth | ByClasses = (
             Depth(plan, share=0.5)
-            if asked or plan.faults or plan.rare
+            if asked or lost or plan.rare
             else ByClasses(plan, by_message=True, share=0.5)
         )
         self.time = self._first.time
@@ -312,6 +314,11 @@ class Auto(Base):
     def notes(self) -> list[str]:
         """Say what was picked, and why."""
         return [*self._notes, *self._first.notes()]
+
+
+def crashes_alone(plan: Plan) -> bool:
+    """Tell whether all that may go wrong is that processes crash."""
+    return plan.network == "node" or set(plan.spec.faults) <= {"crash"}
 
 
 def of_situations(spec: Spec) -> str:

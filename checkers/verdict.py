@@ -51,7 +51,7 @@ class Counterexample:
 
     @property
     def deviations(self) -> int:
-        """At how many steps the run leaves the default schedule."""
+        """How often the run leaves the default schedule: at a step, or to hold a process back."""
         return len(self.settings.picks)
 
 

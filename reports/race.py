@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reports.listing import Event, describe
+from simkernel.choice import FAULTS, HOLD
 from simkernel.trace.line import transition_of
 
 TIMED = frozenset({"fire", "expire", "done", "timeout"})
-FAULTS = frozenset({"crash", "drop", "duplicate", "delay"})
+Pick = tuple[int, str]
 SENDS = frozenset({"send", "send_name", "cast_name", "exit", "tell_link", "tell_monitor"})
 
 
@@ -37,6 +38,63 @@ senders have no order between them'
         return f"at step {step} {describe(first)}; `{instead}` never happens"
     second = events[later]
     return f"at step {step} {describe(first)}, before {describe(second)}: {_rule(first, second)}"
+
+
+def turning(events: Sequence[Event], picks: Sequence[Pick], instead: str) -> str:
+    """Say what a recorded run turns on: what raced where it leaves the default schedule last, or
+    who is held back from there on."""
+    if not picks or not instead:
+        return ""
+    step, wanted = picks[-1]
+    hold = HOLD.fullmatch(wanted)
+    if hold is None:
+        return race(events, step, instead)
+    row, later = turning_rows(events, picks, instead)
+    if row is None:
+        return ""
+    said = f"{hold['who']} is held back"
+    if later is None:
+        return f"from step {step} on {said}; `{instead}` never happens"
+    first, second = events[row], events[later]
+    return (
+        f"from step {step} to {hold['until']} {said}: {describe(first)}, before "
+        f"{describe(second)}: {_rule({'e': 'step'}, second)}"
+    )
+
+
+def turning_rows(
+    events: Sequence[Event], picks: Sequence[Pick], instead: str
+) -> tuple[int | None, int | None]:
+    """Give the rows of the two that a recorded run turns on: what came first, and what came later.
+
+    Of a process that is held back these are what happened just before it went on, and what it did.
+    """
+    step, wanted = picks[-1]
+    hold = HOLD.fullmatch(wanted)
+    if hold is None:
+        return racers(events, step, instead)
+    later = _later(events, step, instead)
+    until = int(hold["until"]) if later is not None else step + 1
+    before = [row for row, event in enumerate(events) if step <= event.get("n", -1) < until]
+    return (before[-1] if before else None), later
+
+
+def distance(picks: Sequence[Pick]) -> str:
+    """Say how far a recorded run is from the default schedule.
+
+    >>> distance([(4, "do <root.1>"), (7, "hold <root.2> until 30")])
+    '2 steps away from the default schedule, at one of them <root.2> is held back'
+    """
+    if not picks:
+        return "the default schedule"
+    found = [hold["who"] for hold in (HOLD.fullmatch(wanted) for _, wanted in picks) if hold]
+    away = f"{len(picks)} step{'' if len(picks) == 1 else 's'} away from the default schedule"
+    if not found:
+        return away
+    who = ", ".join(dict.fromkeys(found))
+    many = "one" if len(found) == 1 else f"{len(found)}"
+    where = "where" if len(picks) == 1 else f"at {many} of them"
+    return f"{away}, {where} {who} is held back"
 
 
 def racers(events: Sequence[Event], step: int, instead: str) -> tuple[int | None, int | None]:

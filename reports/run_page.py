@@ -14,6 +14,7 @@ from reports.film import SYSTEM, cut
 from reports.html import Markup, data, joined, page, tag
 from reports.listing import Event
 from reports.plots import numbers
+from reports.race import distance
 from reports.scene import Scene, books, kind_of, milliseconds, plain, restarted, scene
 from simkernel.kernel.driver import seldom_collected
 
@@ -195,10 +196,7 @@ def _facts(case: Case) -> Markup:
     told += [("note", note) for note in case.notes]
     told.append(("network", s.network + (f", up to {s.faults} faults" if s.faults else "")))
     if case.findings:
-        away = len(s.picks)
-        told.append(
-            ("distance", f"{away} step{'' if away == 1 else 's'} away from the default schedule")
-        )
+        told.append(("distance", distance(s.picks)))
     if case.parameters:
         told.append(("parameters", ", ".join(f"{k}={v}" for k, v in case.parameters.items())))
     told += [(key, str(value)) for key, value in case.searched.items()]

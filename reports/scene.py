@@ -11,7 +11,7 @@ from reports.because import chain, finding_row
 from reports.case import Case, Reel
 from reports.cast import Cast, cast
 from reports.listing import QUIET_SIGNALS, Event, words
-from reports.race import race, racers
+from reports.race import turning, turning_rows
 
 # The sign of whatever waits for time: many fonts lack the first, and the diagram draws the second.
 HOURGLASS, DIAMOND = "⧗", "◆"
@@ -89,8 +89,8 @@ def scene(case: Case) -> Scene | None:
     if picks and case.findings and reel.film is not None:
         step = picks[-1][0]
         instead = reel.film.instead.get(step, "")
-        raced = tuple(r for r in racers(events, step, instead) if r is not None)
-        sentence = race(events, step, instead)
+        raced = tuple(r for r in turning_rows(events, picks, instead) if r is not None)
+        sentence = turning(events, picks, instead)
     led = chain(events, found, row) if row is not None else []
     others = [finding_row(events, kind, process) for kind, process, _ in case.findings[1:4]]
     rows = tuple(sorted({*led, *raced, *(each for each in others if each is not None)}))

@@ -9,7 +9,7 @@ from checkers.evidence import Evidence
 from checkers.verdict import Counterexample
 from reports.because import finding_row
 from reports.case import Reel
-from reports.race import race
+from reports.race import distance, turning
 from reports.scene import plain
 from reports.terminal import Look, around, diagram
 from simkernel.trace.blob import parameters_text
@@ -19,18 +19,13 @@ LISTED_MAX = 200
 
 def raced(example: Counterexample, evidence: Evidence) -> str:
     """Say what raced, in a sentence; empty if the run is the default schedule."""
-    picks = example.settings.picks
-    if not picks or not example.instead:
-        return ""
-    return race(evidence.events, picks[-1][0], example.instead)
+    return turning(evidence.events, example.settings.picks, example.instead)
 
 
 def size(example: Counterexample) -> str:
     """Say how far the shown run is from the default schedule, and with which parameters."""
     given = ", ".join(f"{k}={v}" for k, v in parameters_text(example.parameters).items())
-    leaves = {0: "the default schedule", 1: "1 step away from the default schedule"}.get(
-        example.deviations, f"{example.deviations} steps away from the default schedule"
-    )
+    leaves = distance(example.settings.picks)
     return f"shown with {given}: {leaves}" if given else f"shown: {leaves}"
 
 

@@ -20,7 +20,8 @@ class Settings:
     `step_ms` and `latency_ms` are (low, high) intervals that a concrete clock draws from, with
     `seed`; with time "bounded" every duration between them is possible. `picker` "bursts" is the
     fast simulation, "walk" picks every transition at random, "first" is the default schedule;
-    "recorded" follows `picks`, as (step, transition) pairs where a run leaves the default schedule.
+    "recorded" follows `picks`, as (step, transition) pairs where a run leaves the default schedule;
+    (step, "hold P until N") keeps a process back until another step.
     `faults` is how many crashes and lost, doubled or delayed messages there may be. `rare` adds
     what the real VM does only a few times in 100,000 (rules 3.24, 6.21).
     """

@@ -258,7 +258,7 @@ def chooser_of(settings: Settings) -> Chooser:
     """Make the chooser that the settings ask for."""
     if settings.picker == "walk":
         return Walk(settings.seed)
-    return Recorded(dict(settings.picks)) if settings.picker == "recorded" else First()
+    return Recorded(settings.picks) if settings.picker == "recorded" else First()
 
 
 def simulate(

@@ -13,6 +13,7 @@ from reports.film import Camera, Film
 from reports.html import Markup
 from reports.run_page import run_page
 from reports.statem import seen
+from simkernel.choice import instead
 from simkernel.errors import ReplayDiverged, SimkernelError, SpecError, UsageError
 from simkernel.kernel.driver import seldom_collected
 from simkernel.kernel.guards import guards
@@ -66,7 +67,8 @@ def _film(trace: Trace) -> Film:
     with guards(), watchdog():
         while not replay.done and replay.step < STEPS_MAX:
             if replay.step in left:
-                camera.film.instead[replay.step] = str(machine.enabled()[0])
+                first = instead(trace.settings.picks, replay.step, machine.enabled())
+                camera.film.instead[replay.step] = str(first)
             camera.take(replay.forward())
     machine.close()
     return camera.film

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from simkernel.choice import FAULTS as KINDS
 from simkernel.kernel import codes
 from simkernel.kernel.channels import Channel, lost
 from simkernel.kernel.ends import end
@@ -19,7 +20,7 @@ from simkernel.kernel.process import BUSY, WAITING, Process
 if TYPE_CHECKING:
     from simkernel.kernel.machine import Machine
 
-KINDS = ("crash", "drop", "duplicate", "delay")
+__all__ = ["KINDS", "Faults", "anybody"]
 
 
 def anybody(p: Process) -> bool:
@@ -47,14 +48,15 @@ class Faults:
         found: list[tuple[str, Any]] = []
         if "crash" in self.kinds:
             living = sorted(m.processes.values(), key=lambda p: p.pid.path)
-            found += [("crash", p.pid) for p in living if self._may_crash(m, p)]
+            found += [("crash", p.pid) for p in living if self.may_crash(m, p)]
         if m.cluster:
             ways = [item for item in m.active if type(item) is Channel]
             for way in sorted(ways, key=lambda way: (way.dest.path, str(way.sender))):
                 found += [(kind, (way.sender, way.dest)) for kind in self._on(way)]
         return found
 
-    def _may_crash(self, m: Machine, p: Process) -> bool:
+    def may_crash(self, m: Machine, p: Process) -> bool:
+        """Tell whether a crash may come upon a process as it is, if any is left."""
         return p is not m.root and p.status in (BUSY, WAITING) and self.victim(p)
 
     def _on(self, way: Channel) -> list[str]:

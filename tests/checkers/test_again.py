@@ -155,7 +155,7 @@ class Spared(Reduction):
         for plan in plans(Explored(recorder)):
             if told(plan) not in few:
                 self.spared += 1
-                waiting = {self._key(other) for other in self._waiting}
+                waiting = {self._key(other) for some in self._waiting.values() for other in some}
                 assert self._known(plan) or self._key(plan) in waiting
 
 

@@ -119,7 +119,7 @@ def test_the_path_to_an_end_is_its_deviations_from_the_default_schedule():
     assert len(seen) == 2
     for returned, (picks, path) in seen.items():
         again = Machine(fan_in, (2,), clock=SymbolicClock())
-        chooser = Recorded(picks)
+        chooser = Recorded(picks.items())
         taken = []
         while options := again.enabled():
             taken.append(str(pick := chooser.pick(options)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from simkernel import (
 from simkernel.errors import UsageError
 from simkernel.settings import Settings
 from simkernel.spec import of, spec
+from tests.checkers import crashing
 
 
 def verdict(main: Any, strategy: str = "dfs", faults: int = 1, **options: Any) -> Any:
@@ -151,14 +153,44 @@ def test_without_a_budget_there_are_none_and_the_default_schedule_has_none() -> 
 
 
 @pytest.mark.parametrize("name", ["rf", "dpor"])
-def test_a_search_of_classes_refuses_faults(name: str) -> None:
-    with pytest.raises(UsageError, match="knows no faults"):
-        verdict(hears, name)
+@pytest.mark.parametrize("faults", [0, 1, 2])
+def test_a_search_of_classes_places_crashes_everywhere(name: str, faults: int) -> None:
+    assert returned(hears, faults, name=name) == returned(hears, faults)
 
 
-def test_auto_searches_situations_when_there_are_faults() -> None:
+@pytest.mark.parametrize("name", ["rf", "dpor"])
+def test_a_search_of_classes_loses_no_messages(name: str) -> None:
+    with pytest.raises(UsageError, match="crashes alone"):
+        verdict(hears, name, network="cluster")
+    assert returned(hears_through_crashes_alone, 1, "cluster", name) == {"''", "'a'", "'ab'"}
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_random_programs_that_crash_have_the_outcomes_of_plain_search(part: int) -> None:
+    """`python -m tests.checkers.crashing --cases 1000 --crashes 2` looks at more."""
+    tally: Counter[str] = Counter()
+    numbers = range(100 * part, 100 * (part + 1))
+    assert [text for number in numbers for text in crashing.wrong(number, tally)] == []
+    assert tally["programs"] >= 30
+    assert tally["more outcomes than without"] == tally["programs"]
+    assert not tally["rf cut"] + tally["dpor cut"] + tally["too large"]
+
+
+@pytest.mark.slow
+def test_random_programs_in_which_two_crash_have_the_outcomes_of_plain_search() -> None:
+    tally: Counter[str] = Counter()
+    assert [text for number in range(60) for text in crashing.wrong(number, tally, 2)] == []
+    assert tally["programs"] >= 15
+
+
+def test_auto_makes_classes_where_processes_crash() -> None:
     notes = verdict(hears, "auto").notes
-    assert "auto picked dfs, because faults may happen in every situation" in notes
+    assert "auto picked rf, because one run of every class is enough" in notes
+
+
+def test_auto_searches_situations_where_messages_are_lost() -> None:
+    notes = verdict(hears, "auto", network="cluster").notes
+    assert "auto picked dfs, because messages may be lost in every situation" in notes
 
 
 async def named_words(main: Any) -> None:

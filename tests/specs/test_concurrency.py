@@ -22,6 +22,7 @@ FOUND = {
     "lock_server": ("caller stuck", "'take'", 1),
     "paxos": ("property", "one value is chosen", 0),
     "philosophers": ("caller stuck", "'take'", 0),
+    "raft_election": ("crash", "two leaders in one term", 1),
     "rate_limiter": ("property", "no more than the limit", 0),
     "restart_race": ("crash", "already_started", 0),
     "ring_election": ("property", "at most one leader", 0),
@@ -48,14 +49,7 @@ def test_its_bug_is_found(name: str) -> None:
     assert found is not None
     assert found.findings[0].kind == kind
     assert any(words in finding.text for finding in found.findings)
-    assert found.deviations <= 12 or name == "abd_register"
-
-
-def test_limit_a_stale_read_is_shown_with_many_steps_away_from_the_default() -> None:
-    """It needs a whole read between two writes of another: no single step can be taken back."""
-    found = checked("abd_register", "portfolio", 0, 400).counterexample
-    assert found is not None
-    assert found.deviations > 12
+    assert found.deviations <= 3
 
 
 @pytest.mark.parametrize("name", [name for name in FOUND if FOUND[name][2]])

@@ -95,7 +95,7 @@ def test_a_failure_shows_the_run_and_how_to_have_it_again(folder: Path) -> None:
     done = pytest_run(folder, "-q", "test_race.py::test_race")
     assert "Violated on node, time with steps of 0 to 10 ms: crash" in done.stdout
     assert "the second was faster" in done.stdout
-    assert "2 steps away from the default schedule" in done.stdout
+    assert "1 step away from the default schedule" in done.stdout
     assert "rule " in done.stdout
     (command,) = re.findall(r"replay  pytest '(\S+)' --sim-replay (\S+)", done.stdout)
     again = pytest_run(folder, "-q", command[0], "--sim-replay", command[1])
