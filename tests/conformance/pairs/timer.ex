@@ -33,14 +33,14 @@ defmodule Pairs.Timer do
     {:ok, tref} = case when_ do
       :sent -> :timer.send_after(30, self(), :tick)
       :applied -> :timer.apply_after(30, Lab, :say, [:applied])
-      :interval -> :timer.send_interval(30, self(), :tick)
+      :interval -> :timer.send_interval(120, self(), :tick)
       :over -> :timer.send_after(1, self(), :tick)
       :instant -> :timer.send_after(0, self(), :tick)
     end
     if when_ in [:over], do: settle()
-    if when_ == :interval, do: settle(75)
+    if when_ == :interval, do: settle(300)
     say(:timer.cancel(tref))
-    settle(60)
+    settle(if when_ == :interval, do: 180, else: 60)
     say(:timer.cancel(tref))
     mailbox()
   end
@@ -50,15 +50,15 @@ defmodule Pairs.Timer do
   def interval(how) do
     victim = spawn(fn -> idle() end)
     answer = case how do
-      :ticks -> :timer.send_interval(30, self(), :tick)
-      :self -> :timer.send_interval(30, :tick)
-      :target_dies -> :timer.send_interval(30, victim, {:say, :told})
-      :apply -> :timer.apply_interval(30, Lab, :say, [:applied])
+      :ticks -> :timer.send_interval(120, self(), :tick)
+      :self -> :timer.send_interval(120, :tick)
+      :target_dies -> :timer.send_interval(120, victim, {:say, :told})
+      :apply -> :timer.apply_interval(120, Lab, :say, [:applied])
       :bad -> :timer.send_interval(-1, self(), :tick)
     end
     say(elem(answer, 0))
-    if how == :target_dies, do: (Process.sleep(45); Process.exit(victim, :kill))
-    settle(105)
+    if how == :target_dies, do: (Process.sleep(180); Process.exit(victim, :kill))
+    settle(420)
     messages = mailbox()
     with {:ok, tref} <- answer, do: :timer.cancel(tref)
     messages

@@ -55,7 +55,7 @@ async def once(how: Any) -> Any:
 STARTS: dict[Any, Any] = {
     "sent": lambda: timer.send_after(30, self_(), "tick"),
     "applied": lambda: timer.apply_after(30, say, ["applied"]),
-    "interval": lambda: timer.send_interval(30, self_(), "tick"),
+    "interval": lambda: timer.send_interval(120, self_(), "tick"),
     "over": lambda: timer.send_after(1, self_(), "tick"),
     "instant": lambda: timer.send_after(0, self_(), "tick"),
 }
@@ -67,9 +67,9 @@ async def cancelled(when: Any) -> Any:
     if when == "over":
         await settle()
     if when == "interval":
-        await settle(75)
+        await settle(300)
     say(await timer.cancel(tref))
-    await settle(60)
+    await settle(180 if when == "interval" else 60)
     say(await timer.cancel(tref))
     return await mailbox()
 
@@ -83,18 +83,18 @@ async def cancel_junk() -> Any:
 async def interval(how: Any) -> Any:
     victim = spawn(idle)
     starts: dict[Any, Any] = {
-        "ticks": lambda: timer.send_interval(30, self_(), "tick"),
-        "self": lambda: timer.send_interval(30, "tick"),
-        "target_dies": lambda: timer.send_interval(30, victim, ("say", "told")),
-        "apply": lambda: timer.apply_interval(30, say, ["applied"]),
+        "ticks": lambda: timer.send_interval(120, self_(), "tick"),
+        "self": lambda: timer.send_interval(120, "tick"),
+        "target_dies": lambda: timer.send_interval(120, victim, ("say", "told")),
+        "apply": lambda: timer.apply_interval(120, say, ["applied"]),
         "bad": lambda: timer.send_interval(-1, self_(), "tick"),
     }
     answer = await starts[how]()
     say(answer[0])
     if how == "target_dies":
-        await sleep(45)
+        await sleep(180)
         exit_of(victim, "kill")
-    await settle(105)
+    await settle(420)
     messages = await mailbox()
     if answer[0] == "ok":
         await timer.cancel(answer[1])
