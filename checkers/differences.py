@@ -77,6 +77,65 @@ def least(edges: Sequence[Edge], source: int, target: int, apart: int) -> Fracti
         p = (apart - path[0]) / path[1]
 
 
+def least_feasible(edges: Sequence[Edge]) -> Fraction | None:
+    """Give the least parameter at which some times satisfy all bounds; None if none ever do.
+
+    Slopes may not be negative: a greater parameter then allows more. A circle of bounds whose sum
+    is negative is in the way; the parameter grows until it is not, one circle after the other.
+
+    >>> least_feasible([Edge(0, 1, 0, 1), Edge(1, 0, -7)])
+    Fraction(7, 1)
+    """
+    p = Fraction(0)
+    while True:
+        circle = _negative(edges, p)
+        if circle is None:
+            return p
+        fixed, slope = sum(edge.fixed for edge in circle), sum(edge.slope for edge in circle)
+        if slope <= 0:
+            return None
+        p = Fraction(-fixed, slope)
+
+
+def _negative(edges: Sequence[Edge], p: Fraction) -> list[Edge] | None:
+    """Give a circle of bounds that contradict each other at a parameter."""
+    up, down = p.numerator, p.denominator
+    onward: dict[int, list[tuple[int, Edge]]] = {}
+    for edge in edges:
+        onward.setdefault(edge.source, []).append((edge.fixed * down + edge.slope * up, edge))
+    distance = dict.fromkeys([node for edge in edges for node in (edge.source, edge.target)], 0)
+    by: dict[int, Edge] = {}
+    length = dict.fromkeys(distance, 0)
+    queue, waiting = deque(distance), set(distance)
+    while queue:
+        node = queue.popleft()
+        waiting.discard(node)
+        for weight, edge in onward.get(node, ()):
+            if distance[node] + weight < distance[edge.target]:
+                distance[edge.target] = distance[node] + weight
+                by[edge.target], length[edge.target] = edge, length[node] + 1
+                if length[edge.target] > len(distance):
+                    return _circle(by, edge.target)
+                if edge.target not in waiting:
+                    waiting.add(edge.target)
+                    queue.append(edge.target)
+    return None
+
+
+def _circle(by: dict[int, Edge], node: int) -> list[Edge]:
+    for _ in by:  # far enough back one is in the circle
+        node = by[node].source
+    found, first = [by[node]], node
+    while found[-1].source != first:
+        found.append(by[found[-1].source])
+    return found
+
+
+def least_feasible_by_z3(edges: Sequence[Edge], milliseconds: int = 20_000) -> Fraction | None:
+    """Give the same as `least_feasible`, by z3's optimum over all times at once."""
+    return least_by_z3([*edges, Edge(-1, -1, 0)], -1, -1, 0, milliseconds)
+
+
 def least_by_z3(
     edges: Sequence[Edge], source: int, target: int, apart: int, milliseconds: int = 20_000
 ) -> Fraction | None:

@@ -125,10 +125,8 @@ class Monitor:
             if before is None:
                 self.said[name] = f"{name}: starts as {show(dict(seen))}, which is not allowed"
             else:
-                self.said[name] = (
-                    f"{name}: {self.last or 'a step'} leads from {show(dict(before))} to "
-                    f"{show(dict(seen))}; allowed are {wanted.allowed(possible, before)}"
-                )
+                text = wanted.step(possible, before, seen)
+                self.said[name] = f"{name}: {self.last or 'a step'} {text}"
 
     def attach(self, m: Machine) -> None:
         """Be the tape of this machine."""

@@ -145,6 +145,16 @@ def branches(m: Machine) -> list[Branch]:
     return result
 
 
+def children_of(m: Machine) -> dict[Pid, str]:
+    """Give the running children of all supervisors, with their names."""
+    found: dict[Pid, str] = {}
+    for p in m.processes.values():
+        limits = _limits(m, p)
+        if limits is not None:
+            found |= {pid: name for pid, name, _, _ in _children(m, limits)}
+    return found
+
+
 @dataclass(frozen=True)
 class _Limits:
     strategy: str
@@ -155,7 +165,7 @@ class _Limits:
 
 def _limits(m: Machine, p: Process) -> _Limits | None:
     body = body_of(m, p)
-    state = body.state if isinstance(body, Server) else None
+    state = getattr(body, "state", None) if isinstance(body, Server) else None
     if isinstance(state, Tree):
         return _Limits(state.strategy, state.intensity, state.period_s, state)
     if isinstance(state, Flock):

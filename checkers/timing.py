@@ -17,8 +17,12 @@ from typing import Any
 from checkers.differences import Edge, farthest, least
 from checkers.finding import short
 from simkernel.kernel import codes
+from simkernel.kernel.bounded import ENDING
+from simkernel.kernel.bounded import STEP as STEP_STAGE
+from simkernel.kernel.machine import Machine
 from simkernel.terms import Pid, thaw
 
+READ = ("start", "handle", "take", "expire", "timeout", "done")
 STEP, LATENCY = "a step", "the way of a signal"
 _OPERATIONS = frozenset(codes.EFFECTS[codes.FIRST_OPERATION :]) - {"enter", "end", "work"}
 
@@ -88,13 +92,15 @@ class Times:
         self._sent: dict[Any, int] = {}
         self._armed: dict[Any, tuple[int, int, Pid, str, int | None]] = {}
         self._waits: dict[Pid, tuple[int, int, str]] = {}
+        self._passed: dict[Pid, tuple[int, int, str]] = {}
         self._asks: dict[Pid, str] = {}
         self._serves: dict[Pid, int] = {}
         self._calls: dict[tuple[Pid, Any], int] = {}
         self._working: dict[Pid, int] = {}
-        self._waiting: set[Pid] = set()
+        self._boxes: dict[Pid, list[tuple[Any, int]]] = {}  # messages, and when they arrived
         for at, event in enumerate(self.events):
             self._read(at, event)
+        self._pending = list(self._armed.values())
         for ref in list(self._armed):
             self._disarm(ref, None, fired=False)
 
@@ -121,7 +127,7 @@ class Times:
         before = self._last.get(who)
         if before is not None:
             self._later(before, at)
-        if reader is not None and kind in ("start", "handle", "take", "timeout", "done"):
+        if reader is not None and kind in READ:
             reader(at, who, event)
         else:
             self._effect(at, who, event)
@@ -135,21 +141,18 @@ class Times:
 
     def _handle(self, at: int, who: Pid, event: tuple[Any, ...]) -> None:
         signal = event[2]
-        source = None
-        if signal[0] == codes.S_MESSAGE:
-            key = signal[1:3]  # and where it comes from a timer, that
-            source = self._sent.get((who, key), self._sent.get(key, self._sent.get(signal[1])))
-        elif signal[0] == codes.S_MONITOR:
-            source = self._sent.get(("monitor", who, signal[1]))
+        source = self._source(who, signal)
         if source is not None:
             self._later(source, at)
             self._within(source, at, self.bounds.step_us, STEP)
+        if signal[0] == codes.S_MESSAGE:
+            came = at if source is None else source
+            self._boxes.setdefault(who, []).append((signal[3], came))
 
     def _take(self, at: int, who: Pid, event: tuple[Any, ...]) -> None:
         self._ready(at, who)
-        self._waiting.discard(who)
-        self._wait_over(who, at)
         message = event[2]
+        self._wait_over(who, self._came(who, message, at))
         if type(message) is tuple and len(message) == 3 and message[0] == "$gen_call":
             caller = message[1][0]
             outer = self._calls.get((caller, who))
@@ -157,12 +160,27 @@ class Times:
                 self._serves[who] = outer
         self._began[who] = at
 
-    def _timeout(self, at: int, who: Pid, event: tuple[Any, ...]) -> None:
-        self._waiting.discard(who)
+    def _came(self, who: Pid, message: Any, at: int) -> int:
+        """Give when a message arrived: from then on it comes before a time-out (rule 2.11)."""
+        box = self._boxes.get(who, [])
+        for place, (content, came) in enumerate(box):
+            if content == message:
+                del box[place]
+                return came
+        return at
+
+    def _expire(self, at: int, who: Pid, event: tuple[Any, ...]) -> None:
         wait = self._waits.pop(who, None)
         if wait is not None:
             start, us, what = wait
             self._exactly(start, at, us, us, None)
+            self._passed[who] = (start, us, what)
+
+    def _timeout(self, at: int, who: Pid, event: tuple[Any, ...]) -> None:
+        self._ready(at, who)  # once what had arrived is handled
+        passed = self._passed.pop(who, None)
+        if passed is not None:
+            start, us, what = passed
             self._add(who, what, us, start, at, fired=True)
         self._began[who] = at
 
@@ -174,19 +192,11 @@ class Times:
         self._began[who] = at
 
     def _ready(self, at: int, who: Pid) -> None:
-        """Bound when a message is taken: at once, if the process waited when it was handled.
-
-        A process at rest may still have been in its last step then, for as long as a step takes.
-        """
+        """Bound when a message is taken: at once, by who waits for it when it has been handled, or
+        has done the last of its step when it is there."""
         last = self._last.get(who)
-        if last is None:
-            return
-        if self.events[last][0] != "handle":
-            self._within(self._began.get(who, last), at, self.bounds.step_us, STEP)
-        elif who in self._waiting:
+        if last is not None:
             self._within(last, at, 0, None)
-        else:
-            self._within(last, at, self.bounds.step_us, STEP)
 
     def _effect(self, at: int, who: Pid, event: tuple[Any, ...]) -> None:
         kind = event[0]
@@ -207,7 +217,6 @@ class Times:
         elif kind == "cancel":
             self._disarm(event[2], at, fired=False)
         elif kind == "enter":
-            self._waiting.add(who)
             if type(event[2]) is int and event[2] > 0:
                 self._waits[who] = (at, event[2] * 1000, self._asks.get(who, "receive"))
                 self._remember(who, at)
@@ -235,7 +244,8 @@ class Times:
     # --- Deadlines -------------------------------------------------------------------------------
 
     def _wait_over(self, who: Pid, at: int) -> None:
-        wait = self._waits.pop(who, None)
+        passed = self._passed.pop(who, None)  # and yet a message was there
+        wait = self._waits.pop(who, passed)
         if wait is not None:
             start, us, what = wait
             self._add(who, what, us, start, at, fired=False)
@@ -261,6 +271,46 @@ class Times:
 
     def _exactly(self, source: int, target: int, low: int, high: int, slow: str | None) -> None:
         self.limits += [(target, source, -low, None), (source, target, high, slow)]
+
+    def still(self, m: Machine) -> None:
+        """Add what has to come soon after the last event: what `m`, which made them, is about."""
+        last = len(self.events) - 1
+        assert m.bounded is not None
+        for pid, (stage, _) in m.bounded.stages.items():
+            if stage == STEP_STAGE:
+                self._within(self._began.get(pid, self._last[pid]), last, self.bounds.step_us, STEP)
+            elif pid in self._last:
+                slow = STEP if stage == ENDING else None
+                us = self.bounds.step_us if stage == ENDING else 0
+                self._within(self._last[pid], last, us, slow)
+            elif ("spawn", pid) in self._sent:
+                self._within(self._sent["spawn", pid], last, 0, None)
+        for pid in m.bounded.arrived:
+            p = m.processes.get(pid)
+            if p is not None and p.arrived:
+                source = self._source(pid, p.arrived[0])
+                if source is not None:
+                    self._within(source, last, self.bounds.step_us, STEP)
+        for (_, dest), channel in m.channels.items():
+            if channel.signals:
+                source = self._source(dest, channel.signals[0][0])
+                if source is not None:
+                    self._within(source, last, self.bounds.latency_us, LATENCY)
+        for start, us, *_ in self._pending:
+            self._within(start, last, us, None)
+        for start, us, _ in self._waits.values():
+            self._within(start, last, us, None)
+        for who, start in self._working.items():
+            self._within(start, last, self.events[start][3], f"work of {who}")
+
+    def _source(self, who: Pid, signal: tuple[Any, ...]) -> int | None:
+        """Give when a signal was sent, or on cluster when it arrived."""
+        if signal[0] == codes.S_MESSAGE:
+            key = signal[1:3]  # and where it comes from a timer, that
+            return self._sent.get((who, key), self._sent.get(key, self._sent.get(signal[1])))
+        if signal[0] == codes.S_MONITOR:
+            return self._sent.get(("monitor", who, signal[1]))
+        return None
 
     def edges(self, parameter: str | None = None) -> list[Edge]:
         """Give the bounds; what `parameter` names takes as long as it says, and not as declared."""
@@ -293,16 +343,23 @@ class Times:
             found.append(Judgement(deadline, None if path is None else path[0], needs))
         return found
 
+    def ordered(self, parameter: str) -> list[Edge]:
+        """Give the bounds, and that the events come in this order, as one order of many."""
+        later = [Edge(at + 1, at, 0) for at in range(len(self.events) - 1)]
+        return [*self._freed(parameter), *later]
+
     def _needs(self, name: str, ends: tuple[int, int], us: int) -> Fraction | None:
+        return least(self._freed(name), *ends, us)
+
+    def _freed(self, name: str) -> list[Edge]:
         # Work that lasts at least so long contradicts a parameter of 0: its least is set free.
         free = {(target, source) for source, target, _, slow in self.limits if slow == name}
-        edges = [
+        return [
             Edge(edge.source, edge.target, 0, edge.slope)
             if edge.fixed < 0 and (edge.source, edge.target) in free
             else edge
             for edge in self.edges(name)
         ]
-        return least(edges, *ends, us)
 
     def chains(self) -> list[tuple[Deadline, int, int]]:
         """Give the deadlines that are shorter than what is allowed below them.

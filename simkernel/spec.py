@@ -68,15 +68,19 @@ class Spec:
         tape: Any = None,
         snapshots: bool = False,
         kind: type[Machine] = Machine,
+        clock: Clock | None = None,
     ) -> Machine:
-        """Make a machine, of some `kind`, that is about to run this spec."""
+        """Make a machine, of some `kind`, that is about to run this spec.
+
+        Its clock is the one of the settings, unless another one is given.
+        """
         arguments = tuple(self.arguments(given).items())
         horizon_ms = self.horizon_ms if settings.horizon_ms is None else settings.horizon_ms
         m = kind(
             _call,
             (self.main, arguments),
             network=settings.network,
-            clock=clock_of(settings),
+            clock=clock_of(settings) if clock is None else clock,
             snapshots=snapshots,
             settle=self.settle,
             horizon_us=FOREVER if horizon_ms is None else horizon_ms * 1000,

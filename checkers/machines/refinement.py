@@ -18,6 +18,8 @@ if TYPE_CHECKING:  # every run looks for refinements among its properties, and f
 
 Possible = frozenset[Any]
 """The situations that the machine may be in, given what has been seen of it."""
+Seen = tuple[tuple[str, Any], ...]
+HIDDEN_MAX = 20_000  # situations that look alike; far more than any machine of specs/ has
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Refinement:
 
         return Compiled(self.declaration.ready())
 
-    def seen(self, world: World) -> tuple[tuple[str, Any], ...] | None:
+    def seen(self, world: World) -> Seen | None:
         """Give what a situation shows of the machine; None while there is none."""
         shown = self.view(world)
         if shown is None:
@@ -56,7 +58,7 @@ class Refinement:
                 )  # fmt: skip
         return tuple(shown.items())
 
-    def begins(self, seen: tuple[tuple[str, Any], ...]) -> Possible:
+    def begins(self, seen: Seen) -> Possible:
         """Give the situations to start in that look so, or come to by steps that nobody sees."""
         from checkers.machines.semantics import initial_states
 
@@ -64,11 +66,21 @@ class Refinement:
         starts = frozenset(encode(state) for state in initial_states(self.declaration))
         return frozenset(form for form in starts if self._shows(form, seen))
 
-    def goes_on(
-        self, possible: Possible, before: tuple[tuple[str, Any], ...],
-        seen: tuple[tuple[str, Any], ...],
-    ) -> Possible:  # fmt: skip
-        """Give where one step leads that is seen, after any number of steps that nobody sees."""
+    @cached_property
+    def _known(self) -> dict[tuple[Possible, Seen, Seen], Possible]:
+        return {}
+
+    def goes_on(self, possible: Possible, before: Seen, seen: Seen) -> Possible:
+        """Give where one step leads that is seen, after any number of steps that nobody sees.
+
+        Raises UsageError where those steps have no end, as with a hidden clock without a limit.
+        """
+        key = (possible, before, seen)
+        if key not in self._known:  # a search comes to the same steps again and again
+            self._known[key] = self._goes_on(possible, before, seen)
+        return self._known[key]
+
+    def _goes_on(self, possible: Possible, before: Seen, seen: Seen) -> Possible:
         hidden, queue = set(possible), list(possible)
         found = set()
         while queue:
@@ -78,20 +90,37 @@ class Refinement:
                 if form not in hidden and self._shows(form, before):
                     hidden.add(form)
                     queue.append(form)
+            if len(hidden) > HIDDEN_MAX:
+                raise UsageError(
+                    f"{self.declaration.name} may be in more than {HIDDEN_MAX} situations that "
+                    f"look like {show(dict(before))}", where="refines(…)",
+                    hint="Give its clocks and numbers limits, or show them in the view.",
+                )  # fmt: skip
         return frozenset(found)
 
-    def allowed(self, possible: Possible, before: tuple[tuple[str, Any], ...]) -> str:
+    def allowed(self, possible: Possible, before: Seen) -> str:
         """Say what might have happened instead."""
         said: list[str] = []
         for form in sorted(possible):
             for number, new in self.code.successors(form):
                 state = self.code.layout.decode(new)
-                what = {name: state[name] for name, _ in before}
-                if what != dict(before):
+                what = {name: state[name] for name, value in before if state[name] != value}
+                if what:
                     said.append(f"{self.code.actions[number].name}, to {show(what)}")
         return "; ".join(dict.fromkeys(said)) or "nothing"
 
-    def _shows(self, form: Any, seen: tuple[tuple[str, Any], ...]) -> bool:
+    def step(self, possible: Possible, before: Seen, seen: Seen) -> str:
+        """Say what has changed, and what might have happened instead."""
+        old, new = dict(before), dict(seen)
+        changed = {name for name in {**old, **new} if old.get(name) != new.get(name)}
+        was = {name: value for name, value in before if name in changed}
+        now = {name: value for name, value in seen if name in changed}
+        where = {name: value for name, value in before if name not in changed}
+        while_ = f", with {show(where)}" if where else ""
+        return (f"leads from {show(was)} to {show(now)}{while_}; allowed are "
+                f"{self.allowed(possible, before)}")  # fmt: skip
+
+    def _shows(self, form: Any, seen: Seen) -> bool:
         state = self.code.layout.decode(form)
         return all(state[name] == value for name, value in seen)
 

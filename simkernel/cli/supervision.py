@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from checkers.crashes import slowest, survived
+from checkers.orphans import Orphan, orphans
 from checkers.supervision import Branch, advice, branches
 from simkernel.cli import exit_codes
 from simkernel.cli.graph import machine_at
@@ -51,7 +52,9 @@ def command(
     Run SPEC to the fullest moment of its tree (or --at), and say of each child: how many crashes
     end the topmost supervisor, how close together they have to be, from which distance on nobody
     ever notices, and who goes down with it. z3 finds the slowest crashes that still end it, and a
-    simulation of a tree with these limits confirms them.
+    simulation of a tree with these limits confirms them. What hangs on a child when it dies (calls
+    to it, work that others do for it, processes it has started, rows of its tables) is found along
+    the whole run, and confirmed by a run in which it is killed there.
     """
     loaded = load(spec)
     given = parameters_of(loaded, params)
@@ -66,26 +69,47 @@ def command(
     chosen = [branch for branch in found if not children or branch.child in children]
     chosen = list(dict.fromkeys(chosen))  # children that are alike are one
     report, interrupted = [], False
+    lost: list[Orphan] = []
     progress = Progress(quiet or as_json)
-    for branch in chosen:
-        progress.show(branch.child)
-        try:
+    try:
+        for branch in chosen:
+            progress.show(branch.child)
             report.append((branch, *_worst(branch)))
-        except KeyboardInterrupt:
-            interrupted = True
-            break
+        progress.show("what is orphaned")
+        with guards(), watchdog():
+            lost = orphans(loaded, given, settings)
+    except KeyboardInterrupt:
+        interrupted = True
     progress.clear()
+    lost = [one for one in lost if not children or one.child in children]
     code = exit_codes.INTERRUPTED if interrupted else exit_codes.HELD
     if as_json:
         emit({"schema": "simkernel.supervision/1", "exit": code, "spec": spec,
-              "children": [_object(*one) for one in report]})  # fmt: skip
+              "children": [_object(*one) for one in report],
+              "orphans": [{"child": one.child, "kind": one.kind, "who": one.who, "what": one.what,
+                           "at": one.at} for one in lost]})  # fmt: skip
     else:
         for one in report:
             for line in _lines(*one):
                 click.echo(line)
+        for orphan in lost:
+            click.echo(_said(orphan))
         if not chosen:
             click.echo("no supervisor has a child at that moment")
     return code
+
+
+_ORPHANED = {
+    "call": "the call {what} of {who} fails",
+    "served": "{who} goes on with {what}, which nobody waits for any more",
+    "worker": "{what} ({who}), which it started, goes on without it",
+    "rows": "{what} of the table {who} are lost",
+}
+
+
+def _said(one: Orphan) -> str:
+    what = _ORPHANED[one.kind].format(what=one.what, who=one.who)
+    return f"if {one.child} dies after {one.at} transitions: {what} (confirmed)"
 
 
 def _worst(branch: Branch) -> tuple[list[int] | None, bool]:

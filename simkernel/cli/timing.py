@@ -9,13 +9,14 @@ import click
 
 from checkers.timing import Bounds, Judgement, Timed, Times
 from simkernel.choice import First
-from simkernel.cli import exit_codes
+from simkernel.cli import exit_codes, orders
 from simkernel.cli.options import (
     json_option,
     milliseconds,
     network_option,
     param_option,
     parameters_of,
+    quiet_option,
 )
 from simkernel.cli.terminal import emit
 from simkernel.kernel import driver
@@ -34,29 +35,39 @@ EVENTS_MAX = 4_000
               help="Most time of a step, in ms.")  # fmt: skip
 @click.option("--latency", callback=milliseconds, default="10", show_default=True,
               help="Most time of a signal's way on cluster, in ms.")  # fmt: skip
+@click.option("--every-order", is_flag=True,
+              help="Search all orders of events, not only that of one run.")  # fmt: skip
+@click.option("--seconds", type=click.FloatRange(min=0.1), default=30.0, show_default=True,
+              help="Most time for all orders.")  # fmt: skip
 @network_option
 @param_option
+@quiet_option
 @json_option
 def command(
     spec: str, step: tuple[float, float], latency: tuple[float, float], network: str,
-    params: tuple[str, ...], as_json: bool,
+    params: tuple[str, ...], every_order: bool, seconds: float, quiet: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """\b
     simkernel timing specs/guide/tasks.py
     simkernel timing specs/guide/tasks.py --step 50 --network cluster --latency 200
+    simkernel timing specs/guide/agent_fsm_fixed.py --param tasks=1 --every-order
 
     Run SPEC by the default schedule, and say of each timeout of that run whether it can come before
     what cancelled it, events in the same order, and how slow a step, a signal or some work would
     have to be. Calls whose time is shorter than what is allowed to the calls below them are listed.
+    With --every-order the same is said of all orders of events.
     """
     loaded = load(spec)
     given = parameters_of(loaded, params)
+    bounds = Bounds(round(step[1] * 1000), round(latency[1] * 1000))
+    if every_order:
+        return orders.shown(loaded, given, bounds, network, seconds, quiet, as_json)
     tape = Timed()
     m = loaded.machine(given, Settings(network=network), tape=tape)
     with guards(), watchdog():
         ended = driver.drive(m, First(), EVENTS_MAX)
     m.close()
-    times = Times(tape, Bounds(round(step[1] * 1000), round(latency[1] * 1000)))
+    times = Times(tape, bounds)
     judged = times.judged()
     if as_json:
         chains = [

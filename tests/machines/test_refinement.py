@@ -139,3 +139,20 @@ def test_what_is_not_seen_is_still_followed() -> None:
     verdict = judged(counts, refines(m, full), times=3)
     text = verdict.counterexample.findings[0].text
     assert text.endswith("leads from {'full': True} to {'full': False}; allowed are nothing")
+
+
+def test_a_clock_without_a_limit_that_nobody_sees_is_told() -> None:
+    m = light()
+    m.clock("since")
+    with pytest.raises(UsageError, match="more than 20000 situations that look like"):
+        judged(shines, refines(m, color), after_green="yellow")
+
+
+def test_limit_how_much_time_passes_between_two_steps_is_not_compared() -> None:
+    """A hidden clock may have gone on by as much as the machine wants: 10 ms are 50 units here."""
+    m = Declaration("light")
+    one = m.choice("color", ["red", "green", "yellow"], start="red")
+    since = m.clock("since", 50)
+    for old, new in (("red", "green"), ("green", "yellow"), ("yellow", "red")):
+        m.action(f"from {old}", when=(one == old) & (since >= 50), then={one: new, since: 0})
+    assert judged(shines, refines(m, color), after_green="yellow").word == "Held"
