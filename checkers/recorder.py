@@ -95,6 +95,7 @@ class Recorder:
         self.worded: set[int] = set()  # those that bring messages
         self.lost: list[tuple[int, Actor]] = []  # (event, who could act before it and not after)
         self.ended: list[tuple[int, Pid]] = []  # (event, whose end it was that could have crashed)
+        self.idle = False  # whether somebody crashed after all else had happened
         self.early: set[tuple[str, Pid]] = set()  # who has handled what kind early
         self.keepers: set[Any] = set()  # who has kept a monitor back
         self._who: Any = None
@@ -151,8 +152,8 @@ class Recorder:
             timer = m.timers.get(who)
             return [Transition("fire", who)] if timer is not None and m.clock.may(timer) else []
         if kind == "fault":
-            crash = Transition("crash", who)
-            return [crash] if crash in m.enabled() else []
+            able = m.faults is not None and ("crash", who) in m.faults.options(m)
+            return [Transition("crash", who)] if able else []
         p = m.processes.get(who)
         timer = p.timer if p is not None else None
         ready = timer is not None and timer.kind == "expire" and m.clock.may(timer)
@@ -314,6 +315,7 @@ class Recorder:
                 return self._kills(p, at)
         elif kind == "crash":
             causes.append(self.started[who])
+            self.idle = self.idle or not m.enabled()
             p = m.processes[who]
             if ("bonded", who) in self.early:  # unhandled it would be answered for the dead
                 self.footprints.need(("bonded", who))
