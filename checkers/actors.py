@@ -67,8 +67,8 @@ class Actors:
             timer = m.timers.get(who)
             return [Transition("fire", who)] if timer is not None and m.clock.may(timer) else []
         if kind == "fault":
-            crash = Transition("crash", who)
-            return [crash] if crash in m.enabled() else []
+            able = m.faults is not None and ("crash", who) in m.faults.options(m)
+            return [Transition("crash", who)] if able else []
         p = m.processes.get(who)
         timer = p.timer if p is not None else None
         ready = timer is not None and timer.kind == "expire" and m.clock.may(timer)

@@ -121,20 +121,16 @@ class Explored(History):
         return left
 
     def _crashes(self, recorder: Recorder) -> Iterator[tuple[int, Pid]]:
-        """Give who could have crashed, and behind which events, as late as that is possible: while
-        there is anything else that can still happen."""
+        """Give who could have crashed, and behind which events, as late as that is possible."""
         m = recorder.m
         faults = m.faults
         if faults is None or faults.left <= 0 or "crash" not in faults.kinds:
             return
         for place, pid in recorder.ended:
             yield self.all & ~self.after(place), pid
-        ends = last_of(self.events, self.all)
         for p in sorted(m.processes.values(), key=lambda p: p.pid.path):
             if faults.may_crash(m, p):
-                for place in range(len(self.events)):
-                    if ends >> place & 1 and place != recorder.started[p.pid]:
-                        yield self.all & ~(1 << place), p.pid
+                yield self.all, p.pid
 
     def last_of(self, keep: int) -> list[int]:
         """Give the numbers of the events of a set that nothing in it comes after."""

@@ -71,6 +71,7 @@ class Recorder(Actors):
         self.worded: set[int] = set()  # those that bring messages
         self.lost: list[tuple[int, Actor]] = []  # (event, who could act before it and not after)
         self.ended: list[tuple[int, Pid]] = []  # (event, whose end it was that could have crashed)
+        self.idle = False  # whether somebody crashed after all else had happened
         self.early: set[tuple[str, Pid]] = set()  # who has handled what kind early
         self.keepers: set[Any] = set()  # who has kept a monitor back
         self._who: Any = None
@@ -233,6 +234,7 @@ class Recorder(Actors):
                 return self._kills(p, at)
         elif kind == "crash":
             causes.append(self.started[who])
+            self.idle = self.idle or not m.enabled()
             p = m.processes[who]
             if ("bonded", who) in self.early:  # unhandled it would be answered for the dead
                 self.footprints.need(("bonded", who))

@@ -33,6 +33,8 @@ from simkernel.settings import Settings
 from simkernel.spec import Spec
 
 UNDECIDED = "no order of their events was found that has times within the bounds"
+"""Why a search of classes may decide nothing; or that has something left to happen at each crash.
+"""
 
 
 class Depth(Base):
@@ -147,13 +149,20 @@ class ByClasses(Base):
         for _ in search.ends(cut):
             self._count()
             ended = driver.BUDGET if search.cut else self._run.ended()
-            if self.plan.time == ANY_TIME or not self._run.findings(ended):
+            if self._as_it_is() or not self._run.findings(ended):
                 self._settings = None
                 yield self._run, ended
             elif (found := self._within_bounds()) is not None:
                 yield found
         self._count()
         self._conclude()
+
+    def _as_it_is(self) -> bool:
+        """Tell whether the run of a class is one that the machine makes: a run does not go on for
+        a crash, but what is left may be the handling of a signal, which a class has done already.
+        """
+        recorder = self.reduction.recorder
+        return self.plan.time == ANY_TIME and recorder is not None and not recorder.idle
 
     def _within_bounds(self) -> tuple[Judged, str] | None:
         """Make a run of the class within the bounds; None if none was found."""

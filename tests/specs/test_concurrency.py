@@ -20,7 +20,7 @@ FOUND = {
     "circuit_breaker": ("property", "one probe at a time", 0),
     "late_reply": ("crash", "AssertionError", 0),
     "lock_server": ("caller stuck", "'take'", 1),
-    "paxos": ("property", "one value is chosen", 0),
+    "paxos": ("crash", "two values are chosen", 0),
     "philosophers": ("caller stuck", "'take'", 0),
     "raft_election": ("crash", "two leaders in one term", 1),
     "rate_limiter": ("property", "no more than the limit", 0),
@@ -29,10 +29,19 @@ FOUND = {
     "two_phase_commit": ("property", "all do the same", 0),
     "work_queue": ("crash", "AssertionError", 1),
 }
-# Of these every run is seen.
-SMALL = {
-    "philosophers": "rf", "restart_race": "rf", "ring_election": "dfs", "two_phase_commit": "dfs",
+# Of these every run is seen: by which search, and with how many faults.
+EVERY = {
+    "bounded_buffer": ("rf", 0), "late_reply": ("rf", 0), "paxos": ("rf", 0),
+    "philosophers": ("rf", 0),
+    "raft_election": ("rf", 0), "restart_race": ("rf", 0), "agent_tools": ("dfs", 0),
+    "ring_election": ("dfs", 0), "two_phase_commit": ("dfs", 0), "work_queue": ("dfs", 0),
 }  # fmt: skip
+# As well, in some ten seconds.
+EVERY_SLOW = {"rate_limiter": ("dfs", 0)}
+# As well, in a minute or more.
+EVERY_LONG = {"lock_server": ("dfs", 0), "work_queue": ("dfs", 1)}
+# Of these nobody has seen every run.
+WITHIN_A_BUDGET = ("abd_register", "circuit_breaker")
 
 
 def checked(name: str, strategy: str, faults: int, runs: int) -> Any:
@@ -64,10 +73,31 @@ def test_its_mended_twin_holds(name: str) -> None:
     assert (verdict.word, verdict.counterexample) == ("Held", None)
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_its_mended_twin_holds_in_every_run(name: str) -> None:
-    verdict = checked(f"{name}_fixed", SMALL[name], 0, 1)
+def in_every_run(name: str, strategy: str, faults: int) -> None:
+    """Show that a mended twin holds in every run."""
+    verdict = checked(f"{name}_fixed", strategy, faults, 1)
     assert (verdict.word, verdict.complete) == ("Held", True)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_its_mended_twin_holds_in_every_run(name: str) -> None:
+    in_every_run(name, *EVERY[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EVERY_SLOW)
+def test_its_mended_twin_holds_in_all_of_its_many_runs(name: str) -> None:
+    in_every_run(name, *EVERY_SLOW[name])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", EVERY_LONG)
+def test_its_mended_twin_holds_in_very_many_runs(name: str) -> None:
+    in_every_run(name, *EVERY_LONG[name])
+
+
+def test_it_is_known_of_which_every_run_was_seen() -> None:
+    assert {*EVERY, *EVERY_SLOW, *EVERY_LONG, *WITHIN_A_BUDGET} == set(FOUND)
 
 
 def test_every_spec_is_in_the_table_and_has_a_twin() -> None:
