@@ -27,6 +27,7 @@ _RAISED = re.compile(
 )
 _CALL = re.compile(r"\bin \('call', ([^,()]+), (.*)\)$")
 _OF_SPEC = re.compile(r"\bspec\.\w+\.(?=\w)")
+_OF_LIBRARY = re.compile(r"<class simkernel\.(?:\w+\.)*(\w+)>")
 _WITH_PLACE = re.compile(r"\(((?:[^()]|\([^()]*\))*), (at [\w.<>]+:\d+)\)")
 # What the library runs for its users: the class that they wrote is the first argument.
 _OURS = {
@@ -75,11 +76,15 @@ class Cast:
         'to Counter'
         >>> Cast().named("(Raised(name='ValueError', message='no'), stack[spec.bank.pay:7])")
         'ValueError: no, at pay:7'
+        >>> Cast().named("('timeout', (<class simkernel.otp.gen_server.GenServer>, 'call', (1,)))")
+        "('timeout', (GenServer, 'call', (1,)))"
         """
         if "<root" in text:
             text = _PID.sub(lambda found: self.label(found[0]), text)
         if "stack[" in text:
             text = _STACK.sub(_place, text)
+        if "<class simkernel." in text:
+            text = _OF_LIBRARY.sub(r"\1", text)
         if "spec." in text:
             text = _OF_SPEC.sub("", text)
         if "Raised(" in text:

@@ -32,18 +32,21 @@ def size(example: Counterexample) -> str:
 def violation(
     example: Counterexample, evidence: Evidence, look: Look | None = None
 ) -> Iterator[str]:
-    """Give the lines of a violation, the run as wide and coloured as `look` says."""
-    for finding in example.findings:
-        yield f"    {finding.kind}: {finding.text}"
-    yield f"    {size(example)}"
-    if sentence := raced(example, evidence):
-        yield f"    {sentence}"
-    yield ""
+    """Give the lines of a violation, the run as wide and coloured as `look` says.
+
+    Processes have the names that stand over the run, beside their pids; JSON has the pids alone.
+    """
     first = example.findings[0]
     shown = replace(
         plain(Reel(evidence.events, None, "", example.settings)),
         finding=finding_row(evidence.events, first.kind, first.process),
     )
+    for finding in example.findings:
+        yield f"    {finding.kind}: {shown.cast.named(finding.text)}"
+    yield f"    {shown.cast.named(size(example))}"
+    if sentence := raced(example, evidence):
+        yield f"    {shown.cast.named(sentence)}"
+    yield ""
     rows = around(shown, len(evidence.events), len(evidence.events))
     yield from diagram(shown, look or Look(), rows[:LISTED_MAX])
     if len(rows) > LISTED_MAX:

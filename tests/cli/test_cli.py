@@ -164,8 +164,8 @@ def test_check_finds_the_crash_shows_it_and_the_printed_command_replays_it(here)
     done = simkernel("check", "crash.py", cwd=here)
     assert done.returncode == 1, done.stderr
     assert "Violated" in done.stdout
-    text = "stack[no process is registered as 'main'; spec.crash.worker:5]"
-    assert f"crash: <root.1> ended with ('badarg', {text})" in done.stdout
+    text = "'badarg', no process is registered as 'main', at worker:5"
+    assert f"crash: worker ended with {text}" in done.stdout
     assert "looks up" not in done.stdout.splitlines()[0]
     replay = next(line for line in done.stdout.splitlines() if line.strip().startswith("replay"))
     again = simkernel(*replay.split()[2:], cwd=here)
@@ -208,7 +208,7 @@ def test_a_walk_is_never_complete(here):
 def test_a_stuck_process_is_found_with_what_it_waits_for(here):
     done = simkernel("check", "stuck.py", "--strategy", "dfs", cwd=here)
     assert done.returncode == 1
-    assert "stuck: <root> waits for ever for 'never'" in done.stdout
+    assert "stuck: main waits for ever for 'never'" in done.stdout
 
 
 def test_check_takes_folders(here):
