@@ -346,7 +346,7 @@ class Times:
     def ordered(self, parameter: str) -> list[Edge]:
         """Give the bounds, and that the events come in this order, as one order of many."""
         later = [Edge(at + 1, at, 0) for at in range(len(self.events) - 1)]
-        return [*self._freed(parameter), *later]
+        return [*self.edges(parameter), *later]
 
     def _needs(self, name: str, ends: tuple[int, int], us: int) -> Fraction | None:
         return least(self._freed(name), *ends, us)

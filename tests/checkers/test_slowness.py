@@ -140,7 +140,7 @@ def by_force(bodies: list[Ops], slow: int | None) -> dict[Key, int]:
     """Give for each deadline that can come first how long the work of one process lasts at the
     least then; of nobody's, 0."""
     known = works(bodies)
-    ranges = [range(SLOWEST) if number == slow else range(low, high + 1)
+    ranges = [range(low, SLOWEST) if number == slow else range(low, high + 1)
               for number, _, low, high in known]  # fmt: skip
     least: dict[Key, int] = {}
     for times in product(*ranges):
