@@ -29,11 +29,12 @@ Change = Callable[[], None]
 
 @dataclass(frozen=True)
 class Mutant:
-    """A change: where, what, and the whole file with it."""
+    """A change: where, what, and the whole file with it; `owner` is the class that is changed."""
 
     line: int
     what: str
     source: str
+    owner: str = ""
 
 
 def mutants(source: str) -> Iterator[Mutant]:
@@ -50,8 +51,16 @@ def mutants(source: str) -> Iterator[Mutant]:
         fresh = copy.deepcopy(tree)
         line, what, change = list(_changes(fresh))[number]
         change()
-        found.append(Mutant(line, what, ast.unparse(ast.fix_missing_locations(fresh)) + "\n"))
+        source = ast.unparse(ast.fix_missing_locations(fresh)) + "\n"
+        found.append(Mutant(line, what, source, _owner(tree, line)))
     yield from sorted(found, key=lambda mutant: mutant.line)
+
+
+def _owner(tree: ast.Module, line: int) -> str:
+    for cls in tree.body:
+        if isinstance(cls, ast.ClassDef) and cls.lineno <= line <= (cls.end_lineno or line):
+            return cls.name
+    return ""
 
 
 def _changes(tree: ast.Module) -> Iterator[tuple[int, str, Change]]:

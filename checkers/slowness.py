@@ -43,7 +43,7 @@ class Key(NamedTuple):
 
 
 class Slowed(BoundedClock):
-    """A clock with bounds under which the work of one process takes as long as is said, or less."""
+    """A clock with bounds under which the work of one process takes as long as is said, at most."""
 
     def __init__(self, bounds: Bounds, network: str, name: str | None, us: int):
         step = us if name == STEP else bounds.step_us
@@ -53,10 +53,10 @@ class Slowed(BoundedClock):
         self._us = us
 
     def arm(self, timer: Timer, low: int, high: int, since: bool | Instant) -> None:
-        """Arm a timer; that of the slow work has another range."""
+        """Arm a timer; that of the slow work has another end."""
         process = timer.process if timer.kind == "done" else None
         if process is not None and str(process.pid) == self._worker:
-            low, high = min(low, self._us), self._us
+            high = max(low, self._us)  # it is no quicker than declared
         super().arm(timer, low, high, since)
 
 

@@ -9,7 +9,7 @@ holds for runs with the same events in the same order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -327,10 +327,13 @@ class Times:
 
     def judged(self) -> list[Judgement]:
         """Judge every deadline that did not fire and was cancelled."""
-        found = []
+        return list(self.each())
+
+    def each(self) -> Iterator[Judgement]:
+        """Judge them one after the other."""
         for deadline in self.deadlines:
             if deadline.fired or deadline.gone_at is None:
-                found.append(Judgement(deadline, None))
+                yield Judgement(deadline, None)
                 continue
             ends = (deadline.set_at, deadline.gone_at)
             path = farthest(self.edges(), *ends, Fraction(0))
@@ -340,13 +343,12 @@ class Times:
                     one = self._needs(name, ends, deadline.us)
                     if one is not None:
                         needs[name] = one
-            found.append(Judgement(deadline, None if path is None else path[0], needs))
-        return found
+            yield Judgement(deadline, None if path is None else path[0], needs)
 
     def ordered(self, parameter: str) -> list[Edge]:
         """Give the bounds, and that the events come in this order, as one order of many."""
         later = [Edge(at + 1, at, 0) for at in range(len(self.events) - 1)]
-        return [*self._freed(parameter), *later]
+        return [*self.edges(parameter), *later]
 
     def _needs(self, name: str, ends: tuple[int, int], us: int) -> Fraction | None:
         return least(self._freed(name), *ends, us)

@@ -35,7 +35,9 @@ def notes(found: Extracted) -> Iterator[str]:
         yield f"never left: {state}"
     yield from found.outliving
     if not found.by_data:
-        yield "data were not told apart: what depends on them is shown for those that came first"
+        more = f", and for {found.with_data} situations with theirs" if found.with_data else ""
+        first = "what depends on them is shown for those that came first"
+        yield f"data were not told apart: {first}{more}"
     if found.stopped:
         yield f"not all situations were seen: {found.stopped} were spent"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,10 +59,11 @@ class Heard:
 class Driven:
     """One process of a class, alone in a machine, at rest between two inputs."""
 
-    def __init__(self, cls: type, argument: Any):
+    def __init__(self, cls: type, argument: Any, tape: Callable[[Any], None] | None = None):
         self.cls = cls
         self.heard: list[Heard] = []
-        self.m = Machine(_driver, (cls, argument), clock=ConcreteClock(), snapshots=True)
+        self.m = Machine(_driver, (cls, argument), clock=ConcreteClock(), snapshots=True,
+                         tape=tape)  # fmt: skip
         self.m.listens(self)
         self.count = 0
         self._settle()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, cast
 
@@ -43,6 +43,7 @@ class Extracted:
     outliving: list[str] = field(default_factory=list)
     situations: int = 0
     by_data: bool = True  # whether situations with other data were told apart
+    with_data: int = 0  # if not: so many that were told apart are in the rows, too
 
     @property
     def states(self) -> list[str]:
@@ -180,13 +181,46 @@ def learn(
     cls: type, argument: Any, alphabet: Sequence[Event], *, seed: int = 0, walks: int = 100
 ) -> Mealy:
     """Learn a class from its outputs alone, as a machine without a view of its state."""
+    return learner(cls, argument, alphabet, seed=seed, walks=walks).learn()
+
+
+def learner(
+    cls: type, argument: Any, alphabet: Sequence[Event], *, seed: int = 0, walks: int = 100
+) -> Learner:
+    """Make what learns a class; it keeps its last guess."""
 
     def ask(word: Word) -> tuple[Any, ...]:
         one, said = driven(cls, argument, cast(tuple[Event, ...], word))
         one.close()
         return said
 
-    return Learner(tuple(alphabet), ask, Random(seed).random, walks=walks).learn()
+    return Learner(tuple(alphabet), ask, Random(seed).random, walks=walks)
+
+
+def joined(by_data: Extracted, outline: Extracted) -> Extracted:
+    """Add to a machine without data what was seen with them, before there were too many.
+
+    What only happens with data that come up late is in none of the first situations of a state; a
+    row that was seen is right, however many others there are.
+    """
+    if outline.stopped == "interrupted" and not outline.rows:
+        return by_data
+    rows = {_key(row): row for row in outline.rows}
+    for row in by_data.rows:
+        known = rows.get(_key(row))
+        data = row.data if known is None else tuple(dict.fromkeys((*known.data, *row.data)))
+        rows[_key(row)] = replace(row, data=data)
+    order = list(dict.fromkeys([*outline.states, *by_data.states]))
+    return replace(
+        outline,
+        rows=sorted(rows.values(), key=lambda row: order.index(row.state)),
+        outliving=list(dict.fromkeys([*outline.outliving, *by_data.outliving])),
+        with_data=by_data.situations,
+    )
+
+
+def _key(row: Row) -> tuple[Any, ...]:
+    return (row.state, row.event, row.target, row.output, row.clause, row.postponed)
 
 
 @dataclass(frozen=True)

@@ -136,6 +136,7 @@ class Learner:
         self.suffixes: list[Word] = [(one,) for one in self.alphabet]
         self.access: list[Word] = [()]
         self.known: dict[Word, tuple[Output, ...]] = {}
+        self.guess: Mealy | None = None  # the last one, right or not
 
     def ask(self, word: Word) -> tuple[Output, ...]:
         """Ask what comes out on a word, once."""
@@ -146,7 +147,7 @@ class Learner:
     def learn(self) -> Mealy:
         """Learn until no word is found on which the guess is wrong."""
         while True:
-            guess = self._guess()
+            guess = self.guess = self._guess()
             word = self._wrong(guess)
             if word is None:
                 return guess

@@ -12,6 +12,7 @@ from checkers.machines.encoding import Encoding
 from checkers.machines.explicit import Explorer, Limits
 from checkers.machines.houdini import houdini
 from checkers.machines.induction import Proof, induction
+from checkers.machines.lasso import lasso
 from checkers.machines.layout import Layout
 from checkers.machines.responses import answered
 from checkers.machines.semantics import Run, failing, replay
@@ -21,6 +22,7 @@ from simkernel.errors import InternalError, UnknownStrategy
 METHODS = ("auto", "explicit", "bmc", "induction", "houdini", "spacer")
 # A diagram of more situations takes longer than the search.
 CERTIFIED_STATES = 20_000
+LASSO_MAX = 12  # steps of the runs that are looked at beside a proof
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,21 @@ def _responses(declaration: Declaration, limits: Limits, base: Answer) -> Answer
                        text=f"leads_to was not decided: {outcome}")  # fmt: skip
     name, run = outcome
     replay(declaration, run)
+    return _never(base, name, run)
+
+
+def _refuted(declaration: Declaration, base: Answer, limits: Limits) -> Answer | int:
+    """Look by z3 for a run that breaks a `leads_to`; give how long runs were looked at."""
+    depth = limits.depth
+    for name, wanted in declaration.responses.items():
+        run, reached, _ = lasso(declaration, wanted, limits)
+        if run is not None:
+            return _never(base, name, run)
+        depth = min(depth, reached)
+    return depth
+
+
+def _never(base: Answer, name: str, run: Run) -> Answer:
     where = "ends" if run.back is None else f"goes round from step {run.back} on"
     return replace(base, word="Violated", complete=True, failed=name, run=run,
                    text=f"{name}: never, in a run that {where}")  # fmt: skip
@@ -129,7 +146,16 @@ def _bmc(declaration: Declaration, limits: Limits, symmetry: bool) -> Answer:
     if found.stopped:
         text = f"{found.stopped}; no bad run of up to {found.depth} steps"
         return replace(base, word="Inconclusive", text=text)
-    return replace(base, text=f"in runs of up to {found.depth} steps")
+    base = replace(base, text=f"in runs of up to {found.depth} steps")
+    if not declaration.responses:
+        return base
+    outcome = _refuted(declaration, base, limits)
+    if isinstance(outcome, Answer):
+        return outcome
+    if outcome < found.depth:
+        return replace(base, word="Inconclusive", text=f"{base.text}; of leads_to, runs of up to "
+                       f"{outcome} steps were looked at")  # fmt: skip
+    return base
 
 
 def _by_proof(method: str) -> Callable[[Declaration, Limits, bool], Answer]:
@@ -157,8 +183,13 @@ def _concluded(declaration: Declaration, method: str, proof: Proof, limits: Limi
                    certificate=proof.certificate)  # fmt: skip
     base = _certified(declaration, base, limits)
     if base.word == "Held" and declaration.responses:
+        part = replace(limits, depth=min(limits.depth, LASSO_MAX))
+        outcome = _refuted(declaration, replace(base, certificate=None), part)
+        if isinstance(outcome, Answer):
+            return outcome
         return replace(base, word="Inconclusive", complete=False, text=f"{base.text}; leads_to is "
-                       "decided by explicit search only")  # fmt: skip
+                       "proved by explicit search only; no run that goes round in "
+                       f"{outcome} steps breaks it")  # fmt: skip
     return _goals(declaration, base, limits) if base.word == "Held" else base
 
 

@@ -13,7 +13,8 @@ import click
 from checkers.machines.alphabet import alphabet_of, event_of
 from checkers.machines.driven import Event, check_class
 from checkers.machines.explicit import Limits
-from checkers.machines.extraction import Extracted, extract, learn
+from checkers.machines.extraction import Extracted, extract, joined, learner
+from checkers.machines.mealy import Mealy
 from reports import machines as written
 from simkernel.cli import exit_codes
 from simkernel.cli.options import json_option, quiet_option
@@ -69,12 +70,13 @@ def command(machine: str, **options: Any) -> int:
     if options["black_box"]:
         return _black_box(cls, alphabet, options)
     found = extracted(cls, alphabet, options)
+    code = exit_codes.INTERRUPTED if found.stopped == "interrupted" else exit_codes.HELD
     if options["as_json"]:
-        emit({"schema": "simkernel.learn/1", "exit": 0, "machine": machine, **as_object(found)})
+        emit({"schema": "simkernel.learn/1", "exit": code, "machine": machine, **as_object(found)})
     else:
         for line in FORMS[options["form"]](found):
             click.echo(line)
-    return exit_codes.INTERRUPTED if found.stopped == "interrupted" else exit_codes.HELD
+    return code
 
 
 def machine_of(where: str, events: tuple[str, ...]) -> tuple[type, tuple[Event, ...]]:
@@ -94,19 +96,19 @@ def extracted(cls: type, alphabet: tuple[Event, ...], options: dict[str, Any]) -
     """Extract with data, and, where there are too many of them, again without."""
     progress = Progress(options.get("quiet", False) or options["as_json"])
     argument = argument_of(options["argument"])
+
+    def drive(data: bool) -> Extracted:
+        limits = Limits(options["seconds"] / 2, progress=progress.show)
+        return extract(cls, argument, alphabet, limits, most=options["situations"], data=data)
+
     try:
         with guards():
-            found = None
-            for data in (True, False):
-                limits = Limits(options["seconds"] / 2, progress=progress.show)
-                found = extract(cls, argument, alphabet, limits, most=options["situations"],
-                                data=data)  # fmt: skip
-                if not found.stopped or found.stopped == "interrupted":
-                    break
+            found = drive(True)
+            if not found.stopped or found.stopped == "interrupted":
+                return found
+            return joined(found, drive(False))
     finally:
         progress.clear()
-    assert found is not None
-    return found
 
 
 def argument_of(text: str) -> Any:
@@ -144,17 +146,27 @@ def _listed(output: Any) -> list[str]:
 
 
 def _black_box(cls: type, alphabet: tuple[Event, ...], options: dict[str, Any]) -> int:
-    with guards():
-        found = learn(cls, argument_of(options["argument"]), alphabet)
+    code, work = exit_codes.HELD, learner(cls, argument_of(options["argument"]), alphabet)
+    try:
+        with guards():
+            work.learn()
+    except KeyboardInterrupt:
+        code = exit_codes.INTERRUPTED
+    found = work.guess or Mealy(alphabet, {})
     moves: list[dict[str, Any]] = [
         {"state": state, "event": str(event), "output": _listed(output), "next": new}
         for (state, event), (output, new) in found.moves.items()
     ]  # fmt: skip
+    stopped = "interrupted" if code == exit_codes.INTERRUPTED else ""
     if options["as_json"]:
-        emit({"schema": "simkernel.learn/1", "exit": 0, "states": found.states, "moves": moves})
-        return exit_codes.HELD
+        emit({"schema": "simkernel.learn/1", "exit": code, "states": found.states, "moves": moves,
+              "stopped": stopped})  # fmt: skip
+        return code
     for move in moves:
         said = ", ".join(move["output"]) or "-"
         click.echo(f"{move['state']}  {move['event']}  {said}  {move['next']}")
-    click.echo("as far as the words that were tried can tell")
-    return exit_codes.HELD
+    if stopped:
+        click.echo("interrupted: this is a guess, of which not all words were tried")
+    else:
+        click.echo("as far as the words that were tried can tell")
+    return code

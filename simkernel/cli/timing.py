@@ -68,7 +68,12 @@ def command(
         ended = driver.drive(m, First(), EVENTS_MAX)
     m.close()
     times = Times(tape, bounds)
-    judged = times.judged()
+    judged: list[Judgement] = []
+    code = exit_codes.HELD
+    try:
+        judged.extend(times.each())
+    except KeyboardInterrupt:
+        code = exit_codes.INTERRUPTED
     if as_json:
         chains = [
             {"deadline": outer.what, "process": outer.process, "ms": outer.us / 1000,
@@ -76,9 +81,9 @@ def command(
             for outer, count, total in times.chains()
         ]  # fmt: skip
         deadlines = [_object(one) for one in judged]
-        emit({"schema": "simkernel.timing/1", "exit": 0, "spec": spec, "network": network,
+        emit({"schema": "simkernel.timing/1", "exit": code, "spec": spec, "network": network,
               "ended": ended, "deadlines": deadlines, "chains": chains})  # fmt: skip
-        return exit_codes.HELD
+        return code
     for one in judged:
         for line in _lines(one):
             click.echo(line)
@@ -87,11 +92,13 @@ def command(
             f"{outer.process}: {outer.what} allows {outer.us / 1000:g} ms, the {count} calls below "
             f"it {total / 1000:g} ms: it gives up first, and their answers come too late"
         )
-    if judged:
+    if code == exit_codes.INTERRUPTED:
+        click.echo(f"interrupted: {len(judged)} of {len(times.deadlines)} timeouts were looked at")
+    elif judged:
         click.echo(f"for runs with the {len(tape.events)} events of this one, in their order")
     else:
         click.echo("no timeout was set in this run")
-    return exit_codes.HELD
+    return code
 
 
 def _lines(one: Judgement) -> Iterator[str]:

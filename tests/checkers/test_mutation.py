@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import ast
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
+from checkers.check import Budget, check
+from checkers.machines.alphabet import alphabet_of
+from checkers.machines.equivalence import equivalent, widened
+from checkers.machines.explicit import Limits
 from checkers.mutation import mutants, read
 from simkernel.cli.main import main
-from simkernel.errors import UsageError
+from simkernel.errors import SimkernelError, UsageError
+from simkernel.loading import load, loaded
+from tests.meta.house import ROOT
 
 SPEC = """
 from simkernel import GenServer, Ok, Reply, GenStateMachine, NextState, StateTimeout, monitor
@@ -112,3 +119,82 @@ def test_bad_input_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
     path.write_text(SPEC.replace('== "yours"', '== "mine"'), encoding="utf-8")
     code, out = run(capsys, str(path), "--runs", "5", "--json")
     assert (code, json.loads(out)["error"]["what"]) == (2, "the spec itself is Violated")
+
+
+# --- Equivalent mutants ---------------------------------------------------------------------------
+
+COUNTER = """
+from simkernel import GenServer, Ok, Reply
+
+
+class Counter(GenServer):
+    def init(self, n):
+        return Ok(n)
+
+    def handle_call(self, request, caller, n):
+        match request:
+            case "up" if n < 3:
+                return Reply(n + 1, n + 1)
+            case "up" if n >= 3:
+                return Reply("full", n)
+            case ("set", new) if new != n:
+                return Reply("set", n)
+
+
+async def main():
+    _, counter = await GenServer.start_link(Counter, 0)
+    assert await GenServer.call(counter, "up") == 1
+"""
+
+
+def test_a_mutant_that_does_the_same_is_equivalent_and_does_not_count(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "counter.py"
+    path.write_text(COUNTER, encoding="utf-8")
+    found = json.loads(run(capsys, str(path), "--runs", "5", "--json")[1])
+    fates = {mutant["what"]: mutant["fate"] for mutant in found["mutants"]}
+    # There are no numbers but those below 3 and from 3 on; at 3 itself the others differ.
+    assert [what for what, fate in fates.items() if fate == "equivalent"] == [
+        "clause 'up' without if n >= 3"
+    ]
+    assert fates["n >= 3 becomes n > 3"] == fates["n < 3 becomes n <= 3"] == "survived"
+    assert found["equivalent"] == 1
+    assert found["score"] == round(found["killed"] / (found["killed"] + found["survived"]), 3)
+    code, out = run(capsys, str(path), "--runs", "5", "--no-equivalence")
+    assert (code, "0 equivalent" in out) == (0, True)
+
+
+def test_a_guard_that_compares_two_captures_is_not_taken_for_needless(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "counter.py"
+    path.write_text(COUNTER, encoding="utf-8")
+    found = json.loads(run(capsys, str(path), "--runs", "5", "--json")[1])
+    fates = {mutant["what"]: mutant["fate"] for mutant in found["mutants"]}
+    assert fates["clause ['set', new] without if new != n"] == "survived"
+
+
+@pytest.mark.parametrize("spec", ["circuit_breaker_fixed.py:Breaker", "lock_server_fixed.py:Lock"])
+def test_no_mutant_that_a_check_kills_is_called_equivalent(spec: str, tmp_path: Path) -> None:
+    file, _, name = spec.partition(":")
+    path = ROOT / "specs" / "concurrency" / file
+    source = path.read_text("utf-8")
+    killed = 0
+    for mutant in mutants(source):
+        copy = tmp_path / file
+        copy.write_text(mutant.source, encoding="utf-8")
+        try:
+            verdict = check(load(str(copy)), {}, budget=Budget(runs=60, seconds=1e9))
+        except SimkernelError:
+            continue
+        if verdict.word == "Held":
+            continue
+        killed += 1
+        changed = loaded(f"{copy}:{name}", "", "")[0]
+        events = dict.fromkeys(alphabet_of(changed, vars(sys.modules[f"spec.{path.stem}"])))
+        original = loaded(f"{path}:{name}", "", "")[0]
+        events |= dict.fromkeys(alphabet_of(original, vars(sys.modules[f"spec.{path.stem}"])))
+        same = equivalent(original, changed, None, widened(events), Limits(seconds=1e9), 60)
+        assert same is not True, mutant.what
+    assert killed >= 3

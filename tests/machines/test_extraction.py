@@ -12,7 +12,7 @@ import pytest
 from checkers.machines.alphabet import alphabet_of, event_of
 from checkers.machines.driven import Event
 from checkers.machines.explicit import Limits
-from checkers.machines.extraction import extract, learn
+from checkers.machines.extraction import extract, joined, learn
 from checkers.machines.files import made, maker
 from checkers.machines.mealy import Learner, Mealy, difference
 from checkers.machines.proving import prove
@@ -319,3 +319,39 @@ def test_bad_input_is_told(capsys: pytest.CaptureFixture[str]) -> None:
                       ("learn", FIXED, "--argument", "x y")):  # fmt: skip
         code, out = run(capsys, *arguments, "--json")
         assert (code, json.loads(out)["schema"]) == (2, "simkernel.error/1")
+
+
+class Growing(GenStateMachine):
+    """Its data have no end, and what happens depends on them."""
+
+    def init(self, _):
+        return ("ok", "small", 0)
+
+    def handle_event(self, event_type, content, state, n):
+        match event_type, content, state:
+            case "cast", "up", _:
+                return NextState(state, n + 1)
+            case "cast", "look", "small" if n >= 5:
+                return NextState("big", n)
+            case "cast", "look", _:
+                return KeepStateAndData()
+
+
+def test_what_only_late_data_bring_about_is_not_lost_where_there_are_too_many() -> None:
+    alphabet = (Event("cast", "up"), Event("cast", "look"))
+    by_data = extract(Growing, None, alphabet, Limits(), most=30)
+    outline = extract(Growing, None, alphabet, Limits(), data=False)
+    assert (by_data.stopped, outline.stopped) == ("30 situations", "")
+    assert outline.states == ["'small'"]
+    both = joined(by_data, outline)
+    assert both.states == ["'small'", "'big'"]
+    (row,) = [row for row in both.rows if row.target == "'big'" and row.state == "'small'"]
+    assert row.data[0] == "5"
+    assert (both.by_data, both.with_data) == (False, by_data.situations)
+
+
+def test_limit_what_comes_later_than_the_situations_that_are_seen_is_lost() -> None:
+    alphabet = (Event("cast", "up"), Event("cast", "look"))
+    by_data = extract(Growing, None, alphabet, Limits(), most=3)
+    outline = extract(Growing, None, alphabet, Limits(), data=False)
+    assert joined(by_data, outline).states == ["'small'"]

@@ -69,10 +69,18 @@ def test_z3_proves_the_invariants_of_its_twin(name: str) -> None:
     assert words == {"induction": "Held", "spacer": "Held"}
 
 
-def test_what_leads_to_what_is_not_claimed_by_z3() -> None:
-    answer = prove(declared("workflow_fsm"), "induction")
+@pytest.mark.parametrize("method", ["bmc", "induction"])
+def test_z3_finds_a_run_in_which_what_was_asked_for_never_comes(method: str) -> None:
+    answer = prove(declared("workflow_fsm"), method, Limits(depth=12))
+    assert (answer.word, answer.failed) == ("Violated", BROKEN["workflow_fsm"][0])
+    assert answer.run is not None
+    assert "never, in a run that" in answer.text
+
+
+def test_limit_what_leads_to_what_is_not_proved_by_z3() -> None:
+    answer = prove(declared("workflow_fsm_fixed"), "induction", Limits(depth=4))
     assert (answer.word, answer.complete) == ("Inconclusive", False)
-    assert "explicit search only" in answer.text
+    assert "leads_to is proved by explicit search only; no run that goes round in" in answer.text
 
 
 def test_the_retry_that_has_no_bounds_is_proved_quickly() -> None:
