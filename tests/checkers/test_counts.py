@@ -86,7 +86,7 @@ def test_rf_tells_apart_what_receives_see(program, arguments, by_message, by_ord
 
 
 # Published with fewer (3, 2, 4, 3; and 4): there a process's end, its news of it and their arrival
-# are one event. Here they are several, and a victim may act on after a signal that ends it was sent.
+# are one event. Here they are several, and a victim may act after a signal that ends it was sent.
 FINER = [
     *[("demonitors", (flush, info), 6, 12) for flush in (False, True) for info in (False, True)],
     ("two_killers", (), 8, 8),
