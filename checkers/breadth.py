@@ -98,10 +98,16 @@ class Breadth(Base):
                 continue
             found = lasso(
                 self.graph, formula, lambda state, asked: values[state][asked], actor=_actor,
-                stays=False,
+                stays=False, strong=self.plan.spec.fairness == "strong",
             )  # fmt: skip
             if found is not None:
                 yield self._gone_round(name, found), driver.ROUND
+
+    def notes(self) -> list[str]:
+        """Say what runs without end are taken for granted to do."""
+        asked = [one for one in self.plan.spec.properties.values() if isinstance(one, Formula)]
+        fair = self.plan.spec.fairness
+        return [f"runs without end are {fair}ly fair"] if asked and not self.cut else []
 
     def _gone_round(self, name: str, found: Lasso) -> Judged:
         self._path = [*found.stem, *found.cycle]

@@ -41,6 +41,7 @@ class _Progress:
     clock_reads: frozenset[str] = frozenset()
     best: Counterexample | None = None
     reached: frozenset[str] = frozenset()  # of the goals that some run has to reach
+    suspected: frozenset[str] = frozenset()  # not fulfilled when a run was cut
     coverage: Coverage = field(default_factory=Coverage)
     hung: bool = False
     seconds: float = 0.0
@@ -54,6 +55,7 @@ class _Progress:
         self.hits += other.hits
         self.clock_reads |= other.clock_reads
         self.reached |= other.reached
+        self.suspected |= other.suspected
         self.coverage.add(other.coverage)
         if other.best is not None:
             self._offer(other.best)
@@ -72,6 +74,8 @@ class _Progress:
         self.note(run)
         if ended == driver.BUDGET:
             self.budget_hits += 1
+        if ended in (driver.BUDGET, driver.HORIZON):
+            self.suspected |= frozenset(run.monitor.hot(m))
         found = run.findings(ended)
         self.hits += bool(found)
         if found and self._better(found, m.count):
@@ -226,6 +230,10 @@ def _verdict(spec: Spec, search: Search, network: str, state: _Progress) -> Verd
         if isinstance(what, Sometimes) and name not in state.reached
     ]
     notes += [f"sometimes, but never reached: {name}" for name in missed]
+    notes += [
+        f"suspected: {name}, not fulfilled when a run was cut (bfs can tell)"
+        for name in sorted(state.suspected)
+    ]
     if state.best and search.seen is not None:
         notes.append(f"{state.hits} of {state.runs} runs show something wrong")
     if not state.best:

@@ -163,6 +163,8 @@ def again(spec: Spec, kept: Kept, question: Question, source: str) -> Again:
     """Make a kept run again, as far as the spec still allows it, and say what has become of it."""
     if kept.failure[0] in spec.expect:
         return Again(kept, "expected", "findings of this kind are expected now")
+    if kept.failure[0] == "property" and kept.failure[1] not in spec.properties:
+        return Again(kept, "not asked", "its property is not looked at, or is there no more")
     if not question.allows(kept.settings):
         return Again(
             kept, "not asked", "its run has more faults or looser times than are asked for"

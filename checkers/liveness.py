@@ -2,8 +2,10 @@
 
 The state graph is multiplied with the automaton of the property's opposite. A component of it that
 can be gone round for ever is a counterexample if no `until` is put off for ever in it, and if it is
-fair: who could act in all of its situations does act in it (weak fairness, of every process,
-way and timer; none of faults).
+fair. Weak fairness, of every process, way and timer and none of faults: who could act in all of its
+situations does act in it. Strong fairness: who could act in one of its situations does, again and
+again. If somebody does not, a strongly fair round may still lie among the situations in which this
+one cannot act, and is looked for there (the emptiness of a Streett automaton).
 """
 
 from __future__ import annotations
@@ -35,22 +37,47 @@ def lasso(
     *,
     actor: Callable[[Any], Any] = lambda label: None,
     stays: bool = True,
+    strong: bool = False,
 ) -> Lasso | None:
     """Give a fair run of a graph that does not fulfil `formula`, or None if there is none.
 
     `values` says whether a predicate holds in a state, `actor` whose an edge is; None needs no
-    fairness. With `stays` a state without edges stays as it is for ever; else it is no matter here.
+    fairness, and `strong` fairness excuses nobody who can act now and then. With `stays` a state
+    without edges stays as it is for ever; else it is no matter here.
     """
     opposite = positive(formula, negate=True)
     wanted = list(dict.fromkeys(untils(opposite)))
     edges = _multiplied(graph, opposite, values, stays)
     if not edges:
         return None
-    for component in _components(edges):
+    waiting = list(_components(edges))[::-1]
+    while waiting:
+        component = waiting.pop()
         inner = [edge for place in component for edge in edges[place] if edge[2] in component]
-        if inner and _counts(graph, component, inner, wanted, actor):
-            return _round(edges, component, _needed(graph, inner, wanted, actor))
+        if not inner or any(all(until in late for *_, late in inner) for until in wanted):
+            continue
+        idle = _idle(graph, component, inner, actor, strong)
+        if not idle:
+            return _round(edges, component, _needed(graph, inner, wanted, actor, strong))
+        if strong:
+            waiting += list(_components(_without(graph, edges, component, idle, actor)))[::-1]
     return None
+
+
+def _without(
+    graph: StateGraph,
+    edges: dict[Place, list[Edge]],
+    component: dict[Place, None],
+    idle: set[Any],
+    actor: Callable[[Any], Any],
+) -> dict[Place, list[Edge]]:
+    """Give the part of a component in which none of those can act who never do."""
+    left = {
+        place: None
+        for place in component
+        if not idle & {actor(label) for label, _ in graph.edges[place[0]]}
+    }
+    return {place: [edge for edge in edges[place] if edge[2] in left] for place in left}
 
 
 def _multiplied(
@@ -91,24 +118,26 @@ def _components(edges: dict[Place, list[Edge]]) -> Iterator[dict[Place, None]]:
         yield {place: None for place in edges if place in component}
 
 
-def _counts(
+def _idle(
     graph: StateGraph,
     component: dict[Place, None],
     inner: list[Edge],
-    wanted: list[Until],
     actor: Callable[[Any], Any],
-) -> bool:
-    """Tell whether going round everywhere in a component is a fair run of the opposite."""
-    if any(all(until in late for _, _, _, late in inner) for until in wanted):
-        return False
+    strong: bool,
+) -> set[Any]:
+    """Give who would have to act in a component, and does not."""
     acting = {actor(label) for _, label, _, _ in inner}
     able = [{actor(label) for label, _ in graph.edges[state]} for state, _ in component]
-    always_able = set.intersection(*able) - {None}
-    return always_able <= acting
+    owing = set.union(*able) if strong else set.intersection(*able)
+    return owing - acting - {None}
 
 
 def _needed(
-    graph: StateGraph, inner: list[Edge], wanted: list[Until], actor: Callable[[Any], Any]
+    graph: StateGraph,
+    inner: list[Edge],
+    wanted: list[Until],
+    actor: Callable[[Any], Any],
+    strong: bool,
 ) -> list[Edge]:
     """Give edges that a round has to go: all others may be left out, and it still counts."""
     needed = [next(edge for edge in inner if until not in edge[3]) for until in wanted]
@@ -120,7 +149,7 @@ def _needed(
         if who is not None:
             acts = [edge for edge in inner if actor(edge[1]) == who]
             idle = [edge for edge in inner if who not in able[edge[0]]]
-            needed += (idle or acts)[:1]
+            needed += acts[:1] if strong else (idle or acts)[:1]
     return list(dict.fromkeys(needed)) or inner[:1]
 
 

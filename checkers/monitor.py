@@ -179,6 +179,16 @@ class Monitor:
                 found.append(Finding("property", name, f"{name}: {result.text}"))
         return found
 
+    def hot(self, m: Machine) -> tuple[str, ...]:
+        """Name the properties that would fail if nothing changed from now on: in a run that was cut
+        they are suspected, and no more than that."""
+        world = World(m)
+        return tuple(
+            name
+            for name, one in self.left.items()
+            if one != FALSE and not self._asked(name, one.forever, world)
+        )
+
     def standing(self, m: Machine) -> dict[str, str]:
         """Say of each property how it stands in the situation of `m`, the end perhaps."""
         failed = {name for name, _ in self.failed}

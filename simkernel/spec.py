@@ -30,6 +30,8 @@ from simkernel.otp.statem_engine import StateMachine
 from simkernel.settings import EFFECTS_MAX, Settings
 from simkernel.terms import show, thaw
 
+FAIRNESS = ("weak", "strong")
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -39,7 +41,9 @@ class Spec:
     returned, `expect` names built-in findings that the spec means to show, `properties` are what
     has to hold besides, by name. Where a check allows faults, `faults` are the kinds that may
     happen, and `victims` who may crash: registered names, functions or classes; without them
-    anybody but main and what the library itself runs, such as supervisors.
+    anybody but main and what the library itself runs, such as supervisors. In a run without end
+    `fairness` is "weak": who can always act does act in the end; or "strong": also who can act
+    again and again.
     """
 
     name: str
@@ -52,6 +56,15 @@ class Spec:
     properties: Mapping[str, Any] = field(default_factory=dict)
     faults: tuple[str, ...] = FAULTS
     victims: tuple[Any, ...] = ()
+    fairness: str = "weak"
+
+    def __post_init__(self) -> None:
+        if self.fairness not in FAIRNESS:
+            raise UsageError(
+                f"{self.fairness!r} is no fairness",
+                where="fairness=",
+                hint="It is 'weak' or 'strong'.",
+            )
 
     def arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Give all parameters, those given replacing the defaults."""
@@ -137,6 +150,7 @@ def spec(
     properties: Mapping[str, Any] | None = None,
     faults: tuple[str, ...] = FAULTS,
     victims: tuple[Any, ...] = (),
+    fairness: str = "weak",
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare what a `main` needs beyond its parameters.
 
@@ -148,6 +162,7 @@ def spec(
         declared = {
             "horizon_ms": horizon_ms, "settle": settle, "expect": expect,
             "properties": dict(properties or {}), "faults": faults, "victims": victims,
+            "fairness": fairness,
         }  # fmt: skip
         _DECLARED[main] = declared
         return main

@@ -117,6 +117,13 @@ COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
     help="Report findings of this kind, though the spec expects them; may be given again.",
 )
 @click.option(
+    "--property",
+    "properties",
+    multiple=True,
+    metavar="NAME",
+    help="Look at this property of the spec alone, and at what is never right; may be given again.",
+)
+@click.option(
     "--corpus",
     "corpus_path",
     type=click.Path(file_okay=False, path_type=Path),
@@ -166,7 +173,9 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
     where = list(find(list(paths)))
     for kinds in (options["expected"], options["judged"]):
         known_kinds(kinds)
-    specs = [(path, _expecting(load(path), options)) for path in where]
+    loaded = [(path, load(path)) for path in where]
+    _known_properties(loaded, options["properties"])
+    specs = [(path, _expecting(spec, options)) for path, spec in loaded]
     given = [parameters_of(spec, options["params"]) for _, spec in specs]
     if options["report_path"] is not None and len(specs) > 1:
         raise UsageError(
@@ -186,9 +195,26 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
 
 
 def _expecting(spec: Spec, options: dict[str, Any]) -> Spec:
-    """Switch judges off and on."""
+    """Switch judges off and on, and leave out properties that were not asked for."""
     kinds = dict.fromkeys((*spec.expect, *options["expected"]))
-    return replace(spec, expect=tuple(kind for kind in kinds if kind not in options["judged"]))
+    asked = options["properties"]
+    return replace(
+        spec,
+        expect=tuple(kind for kind in kinds if kind not in options["judged"]),
+        properties={k: v for k, v in spec.properties.items() if not asked or k in asked},
+    )
+
+
+def _known_properties(specs: list[tuple[str, Spec]], asked: tuple[str, ...]) -> None:
+    """Refuse a property that none of the specs has."""
+    known = dict.fromkeys(name for _, spec in specs for name in spec.properties)
+    for name in asked:
+        if name not in known:
+            raise UsageError(
+                f"no spec here has a property {name!r}",
+                where="--property",
+                hint=f"There are: {', '.join(map(repr, known)) or 'none'}.",
+            )
 
 
 Job = tuple[str, Spec, dict[str, Any]]

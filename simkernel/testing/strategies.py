@@ -12,17 +12,18 @@ from typing import Any, TypeVar
 
 from hypothesis import note
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from checkers.findings import Finding
 from checkers.judged import Judged
 from checkers.linearizable import Model
 from checkers.monitor import linearizable
+from simkernel.choice import FAULTS
 from simkernel.errors import ArgumentError
 from simkernel.kernel.effects import receive, self_, send, spawn
 from simkernel.otp.gen_server import GenServer
 from simkernel.settings import Settings
-from simkernel.spec import Spec, declared_of
+from simkernel.spec import Spec, declared_of, spec
 
 T = TypeVar("T")
 EFFECTS_MAX = 100_000
@@ -33,28 +34,43 @@ OPTIONS_MAX = 7  # how many of the options of a step a deviation can tell apart
 class Schedule:
     """The default schedule, except at a few steps: {step: which of its options, from 1 on}.
 
+    `faults` says the same of the steps at which a fault happens, if one is possible there.
+
     >>> Schedule({1: 1}).pick(["a", "b"])
     'a'
+    >>> Schedule(faults={0: 1}).pick(["do <root.1>", "crash <root.1>", "crash <root.2>"])
+    'crash <root.2>'
     """
 
     deviations: Mapping[int, int] = field(default_factory=dict)
+    faults: Mapping[int, int] = field(default_factory=dict)
     _step: int = field(default=0, repr=False, compare=False)
 
     def pick(self, options: Sequence[T]) -> T:
         """Give the option of this step."""
-        which = self.deviations.get(self._step, 0)
+        step = self._step
         self._step += 1
-        return options[which % len(options)]
+        wrong: Sequence[T] = ()
+        if self.faults:  # those come last among the options
+            usual = [one for one in options if str(one).partition(" ")[0] not in FAULTS]
+            options, wrong = usual or options, options[len(usual) :]
+        if wrong and step in self.faults:
+            return wrong[self.faults[step] % len(wrong)]
+        return options[self.deviations.get(step, 0) % len(options)]
 
 
-def schedules(deviations: int = 6, steps: int = 200) -> st.SearchStrategy[Schedule]:
+def schedules(
+    deviations: int = 6, steps: int = 200, faults: int = 0
+) -> st.SearchStrategy[Schedule]:
     """Give schedules that leave the default one at up to so many of the first steps.
 
     A schedule is drawn at once, and never step by step: what happens in a run cannot change what
-    is drawn, and shrinking drops deviations one by one.
+    is drawn, and shrinking drops deviations, and faults, one by one.
     """
     which = st.integers(1, OPTIONS_MAX)
-    return st.dictionaries(st.integers(0, steps), which, max_size=deviations).map(Schedule)
+    at = st.integers(0, steps)
+    leaves = st.dictionaries(at, which, max_size=deviations)
+    return st.builds(Schedule, leaves, st.dictionaries(at, which, max_size=faults))
 
 
 def messages() -> st.SearchStrategy[Any]:
@@ -93,9 +109,11 @@ def run_under(
     declared = declared_of(main)
     declared["properties"] = {**declared.get("properties", {}), **(properties or {})}
     name = getattr(main, "__name__", "main")
-    spec = Spec(name, main, dict(parameters or {}), **declared)
-    settings = Settings(network=network, effects_max=EFFECTS_MAX, picker="walk")
-    run = Judged(spec, {}, settings)
+    system = Spec(name, main, dict(parameters or {}), **declared)
+    settings = Settings(
+        network=network, effects_max=EFFECTS_MAX, picker="walk", faults=len(schedule.faults)
+    )
+    run = Judged(system, {}, settings)
     schedule._step = 0  # an example may be run more than once
     try:
         found = run.findings(run.run(schedule, EFFECTS_MAX))
@@ -131,7 +149,8 @@ def parallel_calls(start: Callable[[], Any], server: str, clients: Sequence[Any]
         for _ in clients:
             await receive("done")
 
-    return main
+    declare: Any = spec(**declared_of(start))
+    return declare(main)
 
 
 def linearizability_machine(
@@ -143,10 +162,12 @@ def linearizability_machine(
     clients: int = 3,
     calls_max: int = 5,
     network: str = "node",
+    faults: int = 0,
 ) -> type[RuleBasedStateMachine]:
     """Make a stateful test: generated calls of several clients, in parallel, under any schedule.
 
-    Each example is a system of `clients` clients with up to `calls_max` calls each; it has to be
+    Up to `faults` things go wrong meanwhile, as `spec` says of `start` which and to whom. Each
+    example is a system of `clients` clients with up to `calls_max` calls each; it has to be
     linearizable to `model`. Use it as Hypothesis's own machines: `TestCell = machine.TestCase`.
     """
     if clients < 1 or calls_max < 1:
@@ -157,6 +178,7 @@ def linearizability_machine(
             super().__init__()
             self.calls: list[list[Any]] = [[] for _ in range(clients)]
             self.deviations: dict[int, int] = {}
+            self.faults: dict[int, int] = {}
 
         @rule(client=st.integers(0, clients - 1), request=requests)
         def call(self, client: int, request: Any) -> None:
@@ -167,11 +189,18 @@ def linearizability_machine(
         def deviate(self, step: int, which: int) -> None:
             self.deviations[step] = which
 
+        @precondition(lambda self: len(self.faults) < faults)
+        @rule(step=st.integers(0, 40 * clients * calls_max), which=st.integers(1, OPTIONS_MAX))
+        def go_wrong(self, step: int, which: int) -> None:
+            self.faults[step] = which
+
         def teardown(self) -> None:
             asked = [requests for requests in self.calls if requests]
             note(f"clients call {asked}; the schedule deviates at {self.deviations}")
+            if self.faults:
+                note(f"something goes wrong at {self.faults}")
             run_under(
-                Schedule(self.deviations),
+                Schedule(self.deviations, self.faults),
                 parallel_calls(start, server, asked),
                 network=network,
                 properties={"linearizable": linearizable(model, server)},

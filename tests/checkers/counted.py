@@ -11,7 +11,9 @@ from simkernel import (
     Exit,
     Pid,
     choose,
+    demonitor,
     ets,
+    exit,
     make_ref,
     process_flag,
     receive,
@@ -20,6 +22,7 @@ from simkernel import (
     send,
     spawn,
     spawn_link,
+    spawn_monitor,
 )
 
 
@@ -445,3 +448,51 @@ async def two_phase_commit(n: int) -> Any:
 
 async def _votes(to: Any, number: int) -> None:
     send(to, (number, await choose([True, False])))
+
+
+async def chain(n: int, c: int) -> None:
+    """Replication in a chain: clients write at its head, and its tail answers."""
+    following = None
+    for _ in range(n):
+        following = spawn(_replicates, following)
+    for number in range(c):
+        spawn(_writes, self_(), following, number)
+    for number in range(c):
+        await receive(("done", number))
+
+
+async def _replicates(following: Any) -> None:
+    while True:
+        what = await receive(ANY, idle=True)
+        send(what[0] if following is None else following, what)
+
+
+async def _writes(main: Any, head: Any, number: int) -> None:
+    send(head, (self_(), number))
+    await receive((self_(), number))
+    send(main, ("done", number))
+
+
+async def demonitors(flush: bool, info: bool) -> None:
+    """Look for the end of a short-lived child, and then stop watching it."""
+    _, ref = spawn_monitor(says, self_())
+    await receive(("DOWN", ref, ANY, ANY, ANY), after=0)
+    if flush or info:
+        await demonitor(ref, flush=flush, info=info)
+    else:
+        demonitor(ref)
+
+
+async def two_killers() -> None:
+    """Two end a third for the same reason; one of them writes first."""
+    await table()
+    victim = spawn(for_ever)
+    for writes in (False, True):
+        spawn(_kills, victim, writes)
+    await for_ever()
+
+
+async def _kills(victim: Any, writes: bool) -> None:
+    if writes:
+        await inserts(("x", 1))
+    exit(victim, "abnormal")

@@ -65,6 +65,7 @@ BY_MESSAGE: list[tuple[str, tuple[Any, ...], int, int | None]] = [
     *[("philosophers", (n, False), 2**n - 1, None) for n in (2, 3, 4)],
     *[("philosophers", (n, True), 2**n - 2, None) for n in (2, 3, 4)],
     ("server", (2, 2), 6, None), ("server", (3, 1), 6, None), ("server", (2, 3), 20, None),
+    *[("chain", (2, n), factorial(n), factorial(n) ** 2) for n in (2, 3)],
     ("mutual_call", (), 3, 3), ("election", (3,), 1, None), ("election", (4,), 1, None),
 ]  # fmt: skip
 
@@ -82,6 +83,21 @@ def test_rf_tells_apart_what_receives_see(program, arguments, by_message, by_ord
     assert classes(program, arguments, strategy="rf", network=network) == by_message
     if by_order is not None:
         assert classes(program, arguments, strategy="dpor", network=network) == by_order
+
+
+# Published with fewer (3, 2, 4, 3; and 4): there a process's end, its news of it and their arrival
+# are one event. Here they are several, and a victim may act after a signal that ends it was sent.
+FINER = [
+    *[("demonitors", (flush, info), 6, 12) for flush in (False, True) for info in (False, True)],
+    ("two_killers", (), 8, 8),
+]
+
+
+@pytest.mark.parametrize("strategy", ["rf", "dpor"])
+@pytest.mark.parametrize(("program", "arguments", "node", "cluster"), FINER)
+def test_ends_have_more_classes_than_published(program, arguments, node, cluster, strategy):
+    found = [classes(program, arguments, strategy=strategy, network=n) for n in ("node", "cluster")]
+    assert found == [node, cluster]
 
 
 @pytest.mark.parametrize("strategy", ["rf", "dpor"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import networkx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,6 +33,7 @@ from simkernel import (
     spawn,
     spec,
 )
+from simkernel.errors import UsageError
 from simkernel.kernel.process import AT_REST
 from simkernel.spec import of
 from tests.checkers.models import LostIncrement, TwoPhase
@@ -166,6 +169,62 @@ def test_a_lasso_is_fair() -> None:
 # --- Machines ------------------------------------------------------------------------------------
 
 
+def test_who_can_act_now_and_then_does_if_fairness_is_strong() -> None:
+    """Somebody goes round between two states, and in one of them another could leave."""
+    graph = StateGraph(complete=True)
+    graph.came = [None, (0, "a"), (0, "b")]
+    graph.edges = [[("a", 1), ("b", 2)], [("a", 0)], []]
+    leaves = eventually(lambda state: state == 2)
+
+    def found(strong: bool) -> Any:
+        return lasso(
+            graph, leaves, lambda state, asked: bool(asked(state)), actor=str, strong=strong
+        )
+
+    weak = found(False)
+    assert weak is not None
+    assert weak.cycle == ("a", "a")
+    assert found(True) is None
+
+
+EDGES = st.tuples(st.integers(0, 4), st.sampled_from("abc"), st.integers(0, 4))
+
+
+def fair_rounds(edges: list[tuple[int, str, int]], strong: bool) -> list[tuple[int, ...]]:
+    """Give the sets of states in which a fair round goes everywhere, by trying all sets."""
+    found = []
+    for size in range(1, 6):
+        for states in combinations(range(5), size):
+            inner = [edge for edge in edges if edge[0] in states and edge[2] in states]
+            ways = networkx.DiGraph([(a, b) for a, _, b in inner])
+            if set(ways) != set(states) or not networkx.is_strongly_connected(ways):
+                continue
+            able = [{who for a, who, _ in edges if a == state} for state in states]
+            owing = set.union(*able) if strong else set.intersection(*able)
+            if owing <= {who for _, who, _ in inner}:
+                found.append(states)
+    return found
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(EDGES, max_size=9, unique=True), st.booleans())
+def test_a_fair_round_is_found_exactly_if_there_is_one(
+    edges: list[tuple[int, str, int]], strong: bool
+) -> None:
+    graph = StateGraph(complete=True)
+    graph.edges = [[(who, b) for a, who, b in edges if a == state] for state in range(5)]
+    graph.came = [None, *[(0, "a")] * 4]
+    ways = networkx.DiGraph([(a, b) for a, _, b in edges])
+    ways.add_node(0)
+    near = {0, *networkx.descendants(ways, 0)}
+    found = lasso(
+        graph, eventually(lambda state: False), lambda state, asked: bool(asked(state)),
+        actor=str, stays=False, strong=strong,
+    )  # fmt: skip
+    expected = [states for states in fair_rounds(edges, strong) if near >= set(states)]
+    assert (found is not None) == bool(expected)
+
+
 def test_breadth_first_reaches_the_situations_that_depth_first_reaches() -> None:
     found = {}
     for name in ("bfs", "dfs"):
@@ -210,10 +269,9 @@ def is_in(state: str) -> Any:
     return lambda world: world.state("light") == state
 
 
-def verdict(main: Any, properties: dict[str, Any]) -> Any:
-    return check(
-        of(spec(properties=properties)(main)), {}, strategy="bfs", budget=Budget(seconds=1e9)
-    )
+def verdict(main: Any, properties: dict[str, Any], fairness: str = "weak") -> Any:
+    declared = of(spec(properties=properties, fairness=fairness)(main))
+    return check(declared, {}, strategy="bfs", budget=Budget(seconds=1e9))
 
 
 def test_a_run_without_end_that_never_fulfils_a_property_is_a_lasso(tmp_path: Path) -> None:
@@ -226,6 +284,21 @@ def test_a_run_without_end_that_never_fulfils_a_property_is_a_lasso(tmp_path: Pa
     assert evidence.events
 
 
+def test_there_are_two_kinds_of_fairness() -> None:
+    with pytest.raises(UsageError, match="'fair' is no fairness"):
+        of(spec(fairness="fair")(a_light))
+
+
+def test_elsewhere_what_is_not_fulfilled_when_a_run_is_cut_is_suspected() -> None:
+    bad = of(spec(properties={"breaks": eventually(is_in("broken"))})(a_light))
+    got = check(bad, {}, strategy="walk", budget=Budget(runs=3, effects=200))
+    assert got.word == "Inconclusive"
+    assert "suspected: breaks, not fulfilled when a run was cut (bfs can tell)" in got.notes
+    good = of(spec(properties={"lit": eventually(is_in("on"))})(a_light))
+    cut = check(good, {}, strategy="walk", budget=Budget(runs=3, effects=200))
+    assert not [note for note in cut.notes if note.startswith("suspected")]
+
+
 def test_what_fairness_brings_about_holds() -> None:
     good = {
         "it turns on again": leads_to(is_in("off"), is_in("on")),
@@ -234,6 +307,10 @@ def test_what_fairness_brings_about_holds() -> None:
     got = verdict(a_light, good)
     assert (got.word, got.complete) == ("Held", True)
     assert verdict(a_light_that_breaks, {"breaks": eventually(is_in("broken"))}).word == "Held"
+    strong = verdict(a_light, good, "strong")
+    assert (strong.word, got.notes, strong.notes) == (
+        "Held", ("runs without end are weakly fair",), ("runs without end are strongly fair",),
+    )  # fmt: skip
     stays = {"stays": always(eventually(is_in("on")))}
     assert verdict(a_light_that_breaks, stays).word == "Violated"
 

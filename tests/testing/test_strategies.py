@@ -10,7 +10,22 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 
-from simkernel import GenServer, Model, NoReply, Ok, Reply, receive, self_, send, sleep, spawn
+from simkernel import (
+    ChildSpec,
+    GenServer,
+    Model,
+    NoReply,
+    Ok,
+    Reply,
+    Supervisor,
+    linearizable,
+    receive,
+    self_,
+    send,
+    sleep,
+    spawn,
+    spec,
+)
 from simkernel.errors import ArgumentError
 from simkernel.terms import freeze, thaw
 from simkernel.testing.strategies import (
@@ -153,3 +168,57 @@ def test_parallel_calls_run_under_any_schedule() -> None:
 def test_a_machine_needs_clients_and_calls(wrong: Any) -> None:
     with pytest.raises(ArgumentError, match="at least one client"):
         linearizability_machine(start_cell, "cell", REQUESTS, Register(), **wrong)
+
+
+async def start_named() -> Any:
+    return await GenServer.start_link(Cell, 0, name="cell")
+
+
+async def start_forgetful() -> None:
+    """Have it started again when it crashes."""
+    child = ChildSpec("cell", (start_named, ()))
+    await Supervisor.start_link([child], strategy="one_for_one")
+
+
+start_forgetful = spec(victims=("cell",), expect=("crash", "stuck"))(start_forgetful)
+
+
+def reads_what_was_added(schedule: Schedule) -> bool:
+    main = parallel_calls(start_forgetful, "cell", [[("add", 1), "read"]])
+    try:
+        run_under(schedule, main, properties={"kept": linearizable(Register(), "cell")})
+    except AssertionError as error:
+        return "kept:" not in str(error)
+    return True
+
+
+def test_a_crash_is_drawn_and_shrinks_to_one() -> None:
+    """What was added is lost if the server crashes between the two calls."""
+    assert reads_what_was_added(Schedule())
+    found = find(
+        schedules(faults=1, steps=60),
+        lambda schedule: not reads_what_was_added(schedule),
+        settings=MANY,
+    )
+    assert (len(found.faults), found.deviations) == (1, {})
+
+
+def test_without_faults_none_is_drawn() -> None:
+    @settings(max_examples=30, deadline=None)
+    @given(schedules())
+    def holds(schedule: Schedule) -> None:
+        assert schedule.faults == {}
+
+    holds()
+
+
+@pytest.mark.slow
+def test_in_a_machine_servers_may_crash_too() -> None:
+    machine = linearizability_machine(
+        start_forgetful, "cell", st.sampled_from(["read", ("add", 1)]), Register(),
+        clients=1, calls_max=2, faults=1,
+    )  # fmt: skip
+    with pytest.raises(AssertionError, match="linearizable: no order explains"):
+        run_state_machine_as_test(
+            machine, settings=settings(MANY, stateful_step_count=5, max_examples=800)
+        )

@@ -1,0 +1,46 @@
+"""Which properties `simkernel check` looks at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.test_cli import simkernel
+
+SPEC = """
+from simkernel import always, log, never, spec
+
+@spec(properties={
+    "quiet": never(lambda world: world.logged),
+    "sound": always(lambda world: len(world.logged) < 9),
+})
+async def main():
+    log("said")
+"""
+
+
+def checked(folder: Path, *options: str) -> tuple[int, str, str]:
+    """Check the spec; gives the exit code, stdout and stderr."""
+    (folder / "talks.py").write_text(SPEC, "utf-8")
+    done = simkernel("check", "talks.py", "--runs", "3", "-q", *options, cwd=folder)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_property_that_was_not_asked_for_is_not_looked_at(tmp_path: Path) -> None:
+    assert checked(tmp_path)[:1] == (1,)
+    code, out, _ = checked(tmp_path, "--property", "sound")
+    assert (code, out.split()[0]) == (0, "Held")
+    assert checked(tmp_path, "--property", "sound", "--property", "quiet")[0] == 1
+
+
+def test_what_was_found_of_it_before_is_not_called_gone(tmp_path: Path) -> None:
+    assert checked(tmp_path)[0] == 1
+    code, out, _ = checked(tmp_path, "--property", "sound")
+    assert code == 0
+    assert "its property is not looked at" in out
+
+
+def test_a_property_that_nobody_has_is_told(tmp_path: Path) -> None:
+    code, _, err = checked(tmp_path, "--property", "silent")
+    assert code == 2
+    assert "no spec here has a property 'silent'" in err
+    assert "There are: 'quiet', 'sound'." in err
