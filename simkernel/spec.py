@@ -243,10 +243,10 @@ class Result:
 
 def result_of(m: Machine, ended: str) -> Result:
     """Read the result of a run off its machine."""
-    dead = {death.pid: death.reason for death in m.deaths}
+    ends = [death.reason for death in m.deaths if death.pid is m.root.pid]
     return Result(
         returned=thaw(m.returned),
-        reason=thaw(dead.get(m.root.pid)),
+        reason=thaw(ends[-1]) if ends else None,
         ended=ended,
         logged=tuple(thaw(value) for value in m.logged),
         now_us=m.clock.now,
@@ -304,6 +304,13 @@ def simulate(
         clock = ConcreteClock(seed, interval_us(step_ms), interval_us(latency_ms))
         return Machine(main, args, network=network, clock=clock, settle=settle, horizon_us=horizon)
 
+    # Reading the result off makes as many objects as a run does; and the machine is gone before
+    # the collector would walk it.
+    with driver.seldom_collected():
+        return _simulated(machine, seed, effects_max)
+
+
+def _simulated(machine: Callable[[], Machine], seed: int, effects_max: int) -> Result:
     m = machine()
     try:
         return result_of(m, driver.simulate(m, seed, effects_max))

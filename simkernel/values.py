@@ -152,7 +152,7 @@ def ref_of(home: Pid, index: int) -> Ref:
 def child_of(parent: Pid, n: int) -> Pid:
     """Make a pid as `parent.child(n)` does, in a third of the time."""
     made: Any = _OpenPid()
-    made.path = path = (*parent.path, n)
+    made.path = path = parent.path + (n,)  # noqa: RUF005 (half the price)
     made._hash = hash(path)
     made.__class__ = Pid
     closed: Pid = made

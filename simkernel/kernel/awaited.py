@@ -25,7 +25,16 @@ P = ParamSpec("P")
 class Context:
     """Which process is running now, and what its step has left so far."""
 
-    __slots__ = ("careful", "code", "lasti", "machine", "outbox", "process", "unawaited")
+    __slots__ = (
+        "careful",
+        "code",
+        "lasti",
+        "machine",
+        "origin",
+        "outbox",
+        "process",
+        "unawaited",
+    )
 
     def __init__(self) -> None:
         self.machine: Machine | None = None
@@ -37,6 +46,8 @@ class Context:
         self.careful = True
         self.code: Any = None
         self.lasti = 0
+        # What the last process made was to run: of many children of one kind it is kept once.
+        self.origin: tuple[Any, Any] = (None, ())
 
 
 # One for the interpreter: a machine sets it before each step. Simulations never run in threads.
@@ -160,6 +171,9 @@ class Receive(Awaited[Any]):
         self.idle = idle
         self.why = why
         self.plain = not patterns and after is None  # takes any message, and waits for ever
+
+
+RECEIVE_ANY = Receive()  # what a body asks for most, so that a look at which it is tells all
 
 
 class Hibernated(Receive):

@@ -6,6 +6,7 @@ from heapq import heappop, heappush
 from random import Random
 from typing import TYPE_CHECKING, Any, Protocol
 
+from simkernel.kernel.alarms import enlist, ripen
 from simkernel.terms import Duration, Instant
 
 if TYPE_CHECKING:
@@ -55,13 +56,15 @@ class ConcreteClock:
         self.step_us = step_us
         self.latency_us = latency_us
         self._random = Random(seed)
-        self._buckets: dict[int, dict[Timer, None]] = {}
-        self._times: list[int] = []
+        self.buckets: dict[int, dict[Timer, None]] = {}
+        self.times: list[int] = []
+        self.alarms: dict[int, list[Any]] = {}
         self._machine: Machine | None = None
 
     def attach(self, machine: Machine | None) -> None:
         """Belong to a machine, or to none any more."""
         self._machine = machine
+        self.alarms = machine.alarms.ahead
 
     def draw(self, interval: Any) -> int:
         """Draw a duration from an interval or a distribution."""
@@ -83,16 +86,19 @@ class ConcreteClock:
             self._machine.ripe(timer)
             return
         timer.due = due
-        bucket = self._buckets.get(due)
+        if due in self.alarms:
+            assert self._machine is not None
+            enlist(self._machine)
+        bucket = self.buckets.get(due)
         if bucket is None:
-            self._buckets[due] = {timer: None}
-            heappush(self._times, due)
+            self.buckets[due] = {timer: None}
+            heappush(self.times, due)
         else:
             bucket[timer] = None
 
     def disarm(self, timer: Timer) -> None:
         """Forget `timer`, of which nothing is kept: most timeouts never run out."""
-        bucket = self._buckets.get(timer.due)
+        bucket = self.buckets.get(timer.due)
         if bucket is not None:
             bucket.pop(timer, None)
         timer.due = -1
@@ -116,23 +122,28 @@ class ConcreteClock:
 
     def works(self) -> bool:
         """Tell whether a step or some work is under way; who only waits is not asked."""
-        timers = (timer for bucket in self._buckets.values() for timer in bucket)
+        timers = (timer for bucket in self.buckets.values() for timer in bucket)
         return any(timer.kind == "hold" or timer.kind == "done" for timer in timers)
 
     def advance(self) -> bool:
         """Jump to the next deadline and activate its timers; False when there is none."""
-        assert self._machine is not None
-        while self._times:
-            due = self._times[0]
-            if due > self._machine.horizon_us:
-                self._machine.reached_horizon = True
+        machine = self._machine
+        assert machine is not None
+        while self.times:
+            due = self.times[0]
+            if due > machine.horizon_us:
+                machine.reached_horizon = True
                 return False
-            heappop(self._times)
-            live = self._buckets.pop(due)
+            heappop(self.times)
+            if due in self.alarms:
+                self.now = due
+                ripen(machine, self.alarms.pop(due))
+                return True
+            live = self.buckets.pop(due)
             if live:
                 self.now = due
                 for timer in live:
-                    self._machine.ripe(timer)
+                    machine.ripe(timer)
                 return True
         return False
 
@@ -165,12 +176,12 @@ class ConcreteClock:
 
     def save(self) -> Any:
         """Give what `load` needs."""
-        buckets = {due: tuple(bucket) for due, bucket in self._buckets.items()}
-        return self.now, buckets, list(self._times), self._random.getstate()
+        buckets = {due: tuple(bucket) for due, bucket in self.buckets.items()}
+        return self.now, buckets, list(self.times), self._random.getstate()
 
     def load(self, saved: Any) -> None:
         """Go back to a saved time."""
         self.now, buckets, times, state = saved
-        self._buckets = {due: dict.fromkeys(bucket) for due, bucket in buckets.items()}
-        self._times = list(times)
+        self.buckets = {due: dict.fromkeys(bucket) for due, bucket in buckets.items()}
+        self.times = list(times)
         self._random.setstate(state)

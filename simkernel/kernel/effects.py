@@ -14,6 +14,7 @@ from simkernel.errors import UsageError
 from simkernel.freezing import ATOMIC
 from simkernel.kernel import codes
 from simkernel.kernel.awaited import (
+    RECEIVE_ANY,
     Awaited,
     Given,
     Operation,
@@ -29,8 +30,7 @@ from simkernel.values import child_of, ref_of
 
 MS = 1_000  # microseconds in a millisecond: the machine counts in microseconds
 
-_RECEIVE_ANY = Receive()
-_SEND = codes.SEND
+_SEND, _SPAWN, _TIMER = codes.SEND, codes.SPAWN, codes.TIMER
 
 
 class Between(NamedTuple):
@@ -317,8 +317,11 @@ def _spawn(function: Callable[..., Any], args: Any, link: bool, ref: Ref | None)
         process = running("spawn()")
     process.created = created = process.created + 1
     pid = child_of(process.pid, created)
-    origin = (freeze(function, "function"), freeze(args, "arguments"))
-    ctx.outbox.append((codes.SPAWN, pid, origin, link, ref))
+    kept = freeze(function, "function")
+    origin = ctx.origin
+    if args or origin[0] is not kept or origin[1]:
+        origin = ctx.origin = (kept, freeze(args, "arguments"))
+    ctx.outbox.append((_SPAWN, pid, origin, link, ref))
     return pid
 
 
@@ -327,7 +330,22 @@ def send_after(dest: Pid | str, message: Any, ms: int, *, abs: bool | Instant = 
 
     `abs=True` takes `ms` as an absolute time on the monotonic clock; `abs=instant` counts from it.
     """
-    return _start_timer(dest, ms, abs, None, freeze(message), "send_after")
+    # Inlined from _start_timer(), as `send` is: benchmarks/bench_machine.py.
+    kept = message if type(message) in ATOMIC else freeze(message)
+    ctx = context
+    process = ctx.process
+    if (
+        process is None
+        or ctx.unawaited is not None
+        or type(ms) is not int
+        or ms < 0
+        or type(dest) is not Pid
+    ):
+        return _start_timer(dest, ms, abs, None, kept, "send_after")
+    process.made = made = process.made + 1
+    ref = ref_of(process.pid, made)
+    ctx.outbox.append((_TIMER, ref, dest, kept, ms, abs, None))
+    return ref
 
 
 def start_timer(ms: int, dest: Pid | str, message: Any, *, abs: bool | Instant = False) -> Ref:
@@ -405,12 +423,12 @@ def receive(*patterns: Any, after: int | None = None, idle: bool = False) -> Awa
             raise ArgumentError(f"receive(after=...) takes ms from 0 on or None, not {after!r}")
         return expect(Receive(patterns, after, idle))
     # Inlined from expect(), which is dear here: benchmarks/bench_machine.py.
-    ctx.unawaited = _RECEIVE_ANY
+    ctx.unawaited = RECEIVE_ANY
     if ctx.careful:
         frame = _getframe(1)
         ctx.code = frame.f_code
         ctx.lasti = frame.f_lasti
-    return _RECEIVE_ANY
+    return RECEIVE_ANY
 
 
 def link(pid: Pid) -> Awaited[bool]:

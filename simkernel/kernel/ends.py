@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simkernel.kernel import codes
+from simkernel.kernel.alarms import enlist
 from simkernel.kernel.awaited import context
 from simkernel.kernel.channels import catch_up
 from simkernel.kernel.mailbox import ANSWERED, refuse
@@ -56,6 +57,8 @@ def end(m: Machine, p: Process, reason: Any, *, killed: bool) -> None:
         close(m, p)
     p.reason = reason
     p.held = False  # or a process killed in the middle of a slow step could never say that it ended
+    if p.timers is not None:
+        enlist(m)
     del m.processes[p.pid]
     alone = not p.links and not p.watchers
     m.deaths.append(

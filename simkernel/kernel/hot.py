@@ -9,57 +9,159 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from simkernel.kernel import codes
+from simkernel.kernel.alarms import arm, ring
+from simkernel.kernel.awaited import AT_REST as REST
+from simkernel.kernel.awaited import RECEIVE_ANY as ANY
 from simkernel.kernel.awaited import Receive, Rest, context, forgotten
-from simkernel.kernel.ends import end
-from simkernel.kernel.machine import Machine
+from simkernel.kernel.ends import Death, end
+from simkernel.kernel.machine import BURST, Machine
 from simkernel.kernel.mailbox import append
 from simkernel.kernel.patterns import taken, takes
-from simkernel.kernel.process import BUSY, EXITING, NEW, WAITING, Process, Timer
+from simkernel.kernel.perform import PERFORM
+from simkernel.kernel.process import (
+    AT_REST,
+    BUSY,
+    DEAD,
+    EXITING,
+    NEW,
+    WAITING,
+    Process,
+)
 from simkernel.kernel.signals import HANDLERS, admits
-from simkernel.kernel.steps import begin, enter, settle, stopped
+from simkernel.kernel.steps import begin, enter, settle, start, stopped, take, time_out, wait
 from simkernel.terms import Frozen, Pid, thaw
 
-_SEND, _MONITOR, _DEMONITOR = codes.SEND, codes.MONITOR, codes.DEMONITOR
+_SEND, _MONITOR, _DEMONITOR, _TIMER = codes.SEND, codes.MONITOR, codes.DEMONITOR, codes.TIMER
 _MESSAGE = codes.S_MESSAGE
+# Plain effects that concern nobody whose turn it could be, and need no look at those behind them.
+_SIMPLE = frozenset({codes.SPAWN, *codes.SILENT})
+_new_tuple = tuple.__new__  # a Death by it is made at half the price
 Signal = tuple[Any, ...]
+Random = Callable[[], float]
 
 
-def simulate(m: Machine, random: Callable[[], float], budget: int) -> bool:
+def simulate(m: Machine, random: Random, budget: int) -> bool:
     """Run bursts while anything is active; False when the budget of transitions was hit."""
     # A run with a tape cannot be made again to find the line of a mistake: it is noted at once.
-    context.careful = m.tape is not None
+    taped = context.careful = m.tape is not None
     context.machine = m
-    active = m.active
+    active: list[Any] = m.active
     try:
         while m.count < budget:
             size = len(active)
             if not size:
                 return True
-            p = active[0] if size == 1 else active[int(random() * size)]
-            if type(p) is Timer:
-                m.count += 1
-                m.come(p)
-            elif type(p) is not Process or p.mailbox is not None:
+            at = 0 if size == 1 else int(random() * size)
+            p = active[at]
+            if type(p) is tuple and (p := ring(m, p, at, random, budget - m.count)) is None:
+                continue
+            if type(p) is not Process:
                 m.burst(p, random)
-            elif p.status == WAITING and p.arrived is not None and p.want.takes_at_once:
-                signal = _last_message(m, p)
-                if signal is None:
-                    m.burst(p, random)
+            elif (status := p.status) == WAITING and p.mailbox is None and p.arrived is not None:
+                if not taped and (p.want is ANY or p.want is REST) and len(p.arrived) == 1:
+                    _hear(m, p, p.arrived, random, budget)
+                elif p.want.takes_at_once:
+                    signal = _last_message(m, p)
+                    if signal is None:
+                        _burst(m, p, random)
+                    else:
+                        _serve(m, p, _taken(m, p, signal[3]), random, budget)
                 else:
-                    _serve(m, p, _taken(m, p, signal[3]), random, budget)
-            elif p.status == NEW and p.arrived is None:
+                    _burst(m, p, random)
+            elif status == NEW and p.arrived is None:
                 if m.tape is not None:
                     m.tape(("start", p.pid, p.origin))
                 _serve(m, p, None, random, budget)
             else:
-                m.burst(p, random)
+                _burst(m, p, random)
         return not active
     finally:
         context.careful = True
         context.process = None
+        context.outbox = []  # the last one may be long
+
+
+def _hear(m: Machine, p: Process, arrived: deque[Signal], random: Random, budget: int) -> None:
+    """Let a process that waits for anything take the only message that has arrived."""
+    signal = arrived[0]
+    if signal[0] != _MESSAGE or signal[4] is not None:
+        _burst(m, p, random)
+        return
+    arrived.pop()
+    p.arrived = None
+    m.spare.append(arrived)
+    m.count += 1
+    message = signal[3]
+    _serve(m, p, message if type(message) is not Frozen else thaw(message), random, budget)
+
+
+def _burst(m: Machine, p: Process, random: Random) -> None:
+    """Do what `Machine.burst` does, with effects that leave by `_common`."""
+    if p.arrived is not None:
+        _handle(m, p)
+    status = p.status
+    if status == AT_REST:
+        m.deactivate(p)
+        return
+    if status == WAITING:
+        if p.match >= 0:
+            take(m, p)
+            m.count += 1
+        elif p.expired:
+            time_out(m, p)
+            m.count += 1
+    elif status == NEW:
+        start(m, p)
+        m.count += 1
+    _leave_some(m, p, random)
+
+
+def _leave_some(m: Machine, p: Process, random: Random) -> None:
+    """Let effects leave as far as a burst may."""
+    left = 0
+    if p.status == BUSY and p.notes is None and p.effects is not None:
+        at = p.cursor
+        left = _common(m, p, p.effects, at) - at
+        p.cursor = at + left
+        if p.cursor == len(p.effects):
+            wait(m, p)
+    m.burst_effects(p, random, left)
+
+
+def _handle(m: Machine, p: Process) -> None:
+    """Handle all that has arrived."""
+    tape, count = m.tape, 0
+    while (arrived := p.arrived) is not None and p.status != EXITING:
+        if tape is None and p.mailbox is not None and p.status != WAITING:
+            # Nobody listens, and no receive is open: messages only go from one queue to the other.
+            count += _pass_on(arrived, p.mailbox)
+        signal: Signal | None = arrived.popleft() if arrived else None
+        if not arrived:
+            p.arrived = None
+            m.spare.append(arrived)
+        if signal is not None:
+            if tape is not None:
+                tape(("handle", p.pid, signal))
+            count += 1
+            HANDLERS[signal[0]](m, p, signal)
+    m.count += count
+
+
+def _pass_on(arrived: deque[Signal], mailbox: deque[Any]) -> int:
+    """Move messages up to the first other signal; gives how many there were."""
+    take_off, put = arrived.popleft, mailbox.append
+    waiting = len(arrived)
+    for count in range(waiting):
+        signal = take_off()
+        if signal[0] != _MESSAGE or signal[4] is not None:
+            arrived.appendleft(signal)
+            return count
+        put(signal[3])
+    return waiting
 
 
 def _last_message(m: Machine, p: Process) -> Signal | None:
@@ -107,12 +209,7 @@ def _taken(m: Machine, p: Process, message: Any) -> Any:
     return taken(patterns, message) if patterns else thaw(message)
 
 
-def _is_alone(m: Machine, p: Process) -> bool:
-    """Tell whether `p` can end without a signal to anybody."""
-    return p is not m.root and not p.links and not p.watchers and p.arrived is None
-
-
-def _serve(m: Machine, p: Process, value: Any, random: Callable[[], float], budget: int) -> None:
+def _serve(m: Machine, p: Process, value: Any, random: Random, budget: int) -> None:
     """Let `p` take a step; go on with whoever is then the only one active.
 
     That is so when a step left one message, for a process that waits for any: it is handed over
@@ -135,13 +232,14 @@ def _serve(m: Machine, p: Process, value: Any, random: Callable[[], float], budg
             want = stopped(m, p, stop)
         if ctx.unawaited is not None:
             forgotten()
-        kind = type(want)
-        if kind is Receive and want.after and p.notes is None:
-            _limited(m, p, want, outbox, random)
-            return
-        if (kind is not Receive and kind is not Rest) or want.after is not None or p.notes:
-            _finish(m, p, want, outbox, random)
-            return
+        if (want is not ANY and want is not REST) or p.notes:
+            kind = type(want)
+            if kind is Receive and want.after and p.notes is None:
+                _limited(m, p, want, outbox, random)
+                return
+            if (kind is not Receive and kind is not Rest) or want.after is not None or p.notes:
+                _finish(m, p, want, outbox, random)
+                return
         p.want = want
         p.status = WAITING
         m.count += 1
@@ -172,31 +270,57 @@ def _serve(m: Machine, p: Process, value: Any, random: Callable[[], float], budg
     _leave(m, p, outbox, random)
 
 
-def _finish(
-    m: Machine, p: Process, want: Any, outbox: list[Any], random: Callable[[], float]
-) -> None:
+def _finish(m: Machine, p: Process, want: Any, outbox: list[Any], random: Random) -> None:
     """End a step in any other way than with the wait for a message."""
     m.count += 1
-    if not (outbox or p.notes) and type(want) is tuple and _is_alone(m, p):
-        m.count += 1
-        end(m, p, want[1], killed=False)
+    if type(want) is tuple and not (outbox or p.notes) and _ends_alone(m, p, want[1]):
+        return
+    settle(m, p, want, outbox)
+    _leave_some(m, p, random)
+
+
+def _ends_alone(m: Machine, p: Process, reason: Any) -> bool:
+    """End a process that has nobody to tell; False if there is somebody."""
+    if p is m.root or p.links or p.watchers or p.arrived is not None:
+        return False
+    m.count += 1
+    if (
+        m.tape is not None
+        or m.channels
+        or m.tables.by_ref
+        or p.name is not None
+        or p.monitors
+        or p.timers is not None
+        or p.timer is not None
+        or p.body is not None
+    ):
+        end(m, p, reason, killed=False)
         m.refresh(p)
-    else:
-        settle(m, p, want, outbox)
-        m.burst_effects(p, random)
+    else:  # what `end` does, when that is all there is to do
+        p.reason = reason
+        p.effects = p.want = None
+        p.status = DEAD
+        del m.processes[p.pid]
+        m.deaths.append(_new_tuple(Death, (p.pid, reason, False, False, (), ())))
+        active = m.active
+        last = active.pop()
+        if last is not p:
+            active[p.slot] = last
+            if type(last) is not tuple:
+                last.slot = p.slot
+        p.slot = -1
+    return True
 
 
-def _limited(
-    m: Machine, p: Process, want: Any, outbox: list[Any], random: Callable[[], float]
-) -> None:
+def _limited(m: Machine, p: Process, want: Any, outbox: list[Any], random: Random) -> None:
     """Let the effects of a step leave, after which `p` waits for so long: as a call does."""
     p.want = want
-    left = _common(m, p, outbox)
+    left = _common(m, p, outbox, 0)
     m.count += 1
-    if left < len(outbox):
+    if left < len(outbox) or left >= BURST:
         outbox.append((codes.ENTER, want.after))
         p.effects, p.cursor, p.status = outbox, left, BUSY
-        m.burst_effects(p, random)
+        m.burst_effects(p, random, left)
         return
     m.count += 1
     if m.tape is not None:
@@ -206,24 +330,28 @@ def _limited(
         m.deactivate(p)
 
 
-def _leave(m: Machine, p: Process, outbox: list[Any], random: Callable[[], float]) -> None:
+def _leave(m: Machine, p: Process, outbox: list[Any], random: Random) -> None:
     """Let the effects of a step leave, after which `p` waits for a message."""
-    left = _common(m, p, outbox)
+    left = _common(m, p, outbox, 0) if outbox else 0
     if left < len(outbox):
         p.effects, p.cursor, p.status = outbox, left, BUSY
-        m.burst_effects(p, random)
+        m.burst_effects(p, random, left)
     elif p.arrived is None:
         m.deactivate(p)
 
 
-def _common(m: Machine, p: Process, outbox: list[Any]) -> int:
-    """Let the commonest effects at the head of `outbox` leave; gives how many there were.
+def _common(m: Machine, p: Process, outbox: list[Any], at: int) -> int:
+    """Let effects from `at` on leave while they are of the commonest kinds; gives where that ends.
 
-    They are sends to pids and aliases, and the monitor and demonitor of a call.
+    These are sends to pids and aliases, the monitor and demonitor of a call, and those that concern
+    nobody else: new processes and timers. At most `BURST` leave in a row.
     """
     active, processes, spare, tape = m.active, m.processes, m.spare, m.tape
-    left = 0
-    for effect in outbox:
+    left, stop = at, len(outbox)
+    if at or stop > BURST:
+        stop = min(at + BURST, stop)
+    rest = iter(outbox[at:stop] if at or stop == BURST else outbox)
+    for effect in rest:
         code = effect[0]
         signal = effect
         if code == _SEND:
@@ -246,6 +374,16 @@ def _common(m: Machine, p: Process, outbox: list[Any]) -> int:
                 del p.aliases[ref]
             target = None if found[0] is None else processes.get(found[0])
             signal = (codes.S_DEMONITOR, p.pid, ref)
+        elif code == _TIMER and tape is None and (armed := arm(m, p, outbox, left, stop)) > left:
+            next(islice(rest, armed - left - 1, armed - left - 1), None)
+            left = armed
+            continue
+        elif code in _SIMPLE:
+            left += 1
+            if tape is not None:
+                tape((codes.EFFECTS[code], p.pid, *effect[1:]))
+            PERFORM[code](m, p, effect)
+            continue
         else:
             break
         left += 1
@@ -260,7 +398,7 @@ def _common(m: Machine, p: Process, outbox: list[Any]) -> int:
         if target.slot < 0:
             target.slot = len(active)
             active.append(target)
-    m.count += left
+    m.count += left - at
     return left
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from simkernel.errors import SimkernelError, UsageError
 from simkernel.kernel import codes
+from simkernel.kernel.alarms import Alarms, enlist
 from simkernel.kernel.awaited import context
 from simkernel.kernel.bounded import BoundedClock
 from simkernel.kernel.channels import Channel, arrive, catch_up, kept_back, travel
@@ -42,6 +43,7 @@ from simkernel.kernel.tables import Tables
 from simkernel.terms import Frozen, Pid, Ref, freeze, thaw
 
 ROOT = Pid(())
+BURST = 1000  # effects that leave in a row, so that one which never waits lets others have a turn
 
 
 class Transition(NamedTuple):
@@ -82,6 +84,7 @@ class Machine:
         context.unawaited = None
         self.cluster = network == "cluster"
         self.rare = rare  # what the VM does only a few times in 100,000 (rules 3.24, 6.21)
+        self.alarms = Alarms()  # timers that nobody has looked for yet
         self.clock: Clock = clock if clock is not None else ConcreteClock()
         self.clock.attach(self)
         self.snapshots = snapshots
@@ -319,7 +322,8 @@ class Machine:
         last = active.pop()
         if last is not item:
             active[item.slot] = last
-            last.slot = item.slot
+            if type(last) is not tuple:  # an alarm does not know where it is
+                last.slot = item.slot
         item.slot = -1
 
     # --- Signals ---------------------------------------------------------------------------------
@@ -438,6 +442,7 @@ class Machine:
         self.into(dest, (codes.S_MESSAGE, ref, 0, timer.message, None, dest))
         if timer.every is None:
             return
+        enlist(self)
         target = self.processes.get(dest)
         if target is not None:
             self.timers[timer.ref] = timer
@@ -452,12 +457,12 @@ class Machine:
 
     def create(self, pid: Pid, origin: Any, ancestors: tuple[Any, ...]) -> Process:
         """Add a process that has not run yet."""
-        p = Process(pid, origin, ancestors)
+        p = self.processes[pid] = Process(pid, origin, ancestors)
         if self.snapshots:
             p.inputs = ()
             p.base = (origin, 0, 0, None, None)
-        self.processes[pid] = p
-        self.activate(p)
+        p.slot = len(self.active)
+        self.active.append(p)
         return p
 
     def close(self) -> None:
@@ -515,12 +520,11 @@ class Machine:
         self.count += count
         self.burst_effects(p, random)
 
-    def burst_effects(self, p: Process, random: Callable[[], float]) -> None:
-        """Let the effects of a process leave in a row."""
-        count = 0
+    def burst_effects(self, p: Process, random: Callable[[], float], left: int = 0) -> None:
+        """Let the effects of a process leave in a row, of which `left` have left already."""
+        count = left
         tape, slow = self.tape, self.slow
-        # Bounded, so that a process that polls by operations lets the others have their turn.
-        while (effects := p.effects) is not None and not p.held and count < 1000:
+        while (effects := p.effects) is not None and not p.held and count < BURST:
             effect = effects[p.cursor]
             code = effect[0]
             count += 1
@@ -543,7 +547,7 @@ class Machine:
         if self.channels and (channel := kept_back(self, p.pid)) is not None:
             arrive(self, channel)
             count += 1
-        self.count += count
+        self.count += count - left
         if p.status == WAITING and p.match < 0 and p.arrived is None and not p.expired:
             if p.slot >= 0:
                 self.deactivate(p)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from simkernel.kernel import codes, tables
+from simkernel.kernel.alarms import enlist
 from simkernel.kernel.channels import catch_up, travel
 from simkernel.kernel.ends import is_ending
 from simkernel.kernel.information import information
@@ -130,6 +131,7 @@ def spawn(m: Machine, p: Process, e: Effect) -> None:
 def timer(m: Machine, p: Process, e: Effect) -> None:
     """Arm a timer for a pid, which must be alive, or for a name, looked up when it fires."""
     _, ref, dest, message, ms, since, every = e
+    enlist(m)
     timer = Timer(ref, "fire", dest, message, None)
     timer.owner = p.pid
     timer.every = None if every is None else every * 1000
@@ -300,6 +302,7 @@ def unalias(m: Machine, p: Process, e: Effect) -> Any:
 
 def cancel(m: Machine, p: Process, e: Effect) -> Any:
     """Stop a timer, with what was left of it."""
+    enlist(m)
     timer = m.timers.get(e[1])
     if timer is None:
         return False
@@ -310,6 +313,7 @@ def cancel(m: Machine, p: Process, e: Effect) -> Any:
 
 def read(m: Machine, p: Process, e: Effect) -> Any:
     """Read a timer."""
+    enlist(m)
     timer = m.timers.get(e[1])
     return False if timer is None else m.clock.remaining(timer)
 

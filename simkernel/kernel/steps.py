@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from simkernel.kernel.machine import Machine
 
 FOREVER = 1 << 62
+_NORMAL = (codes.END, "normal")
 
 
 def start(m: Machine, p: Process) -> None:
@@ -174,6 +175,9 @@ def begin(m: Machine, p: Process) -> Any:
 
 def stopped(m: Machine, p: Process, stop: BaseException) -> Any:
     """Give the effect of the end of a body, or go on where it asked for a tail call."""
+    if type(stop) is StopIteration and p is not m.root and type(stop.value) is not Again:
+        p.body = None  # most often; the rest of this function would say the same
+        return _NORMAL
     while True:  # no recursion: a loop of tail calls may never wait
         p.body = None
         if type(stop) is not StopIteration:
@@ -200,7 +204,7 @@ def _innermost(error: BaseException) -> str:
 def returned(m: Machine, p: Process, result: Any) -> tuple[Any, ...]:
     if p is m.root:
         m.returned = freeze(result, "result of main")
-    return (codes.END, "normal")
+    return _NORMAL
 
 
 def settle(m: Machine, p: Process, want: Any, outbox: list[Any]) -> None:
