@@ -335,6 +335,6 @@ def judged_everywhere(
     ...     return await receive("answer", after=50)
     >>> (one,) = judged_everywhere(of(main), {}, Bounds(10_000)).deadlines
     >>> one.fires, one.needs["a step"].us, one.needs["a step"].exact
-    (False, Fraction(25000, 1), True)
+    (False, Fraction(50000, 1), True)
     """
     return Orders(spec, given, bounds, network, over, slow).report()

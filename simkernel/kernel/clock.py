@@ -64,7 +64,7 @@ class ConcreteClock:
     def attach(self, machine: Machine | None) -> None:
         """Belong to a machine, or to none any more."""
         self._machine = machine
-        self.alarms = machine.alarms.ahead
+        self.alarms = machine.alarms.ahead if machine is not None else {}
 
     def draw(self, interval: Any) -> int:
         """Draw a duration from an interval or a distribution."""

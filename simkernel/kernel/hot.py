@@ -216,9 +216,7 @@ def _serve(m: Machine, p: Process, value: Any, random: Random, budget: int) -> N
     without a queue between.
     """
     active, processes, ctx = m.active, m.processes, context
-    tape: Any = m.tape
-    if tape is not None:
-        tape = tape.__call__  # a bound method is called faster than an object
+    tape = m.tape
     outbox: list[Any] = []
     ctx.outbox = outbox
     sender: Process | None = None  # who handed `p` the message

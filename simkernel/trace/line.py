@@ -132,59 +132,57 @@ def text_of(event: Event, n: int, now_us: int) -> str:
     return f'{head}"p":"{event[1]}"{fields}}}'
 
 
-class Names(dict[Path, str]):
-    """The texts of pids by their paths, written once each."""
-
-    def __missing__(self, path: Path) -> str:
-        text = self[path] = f"<{dotted(path)}>"
-        return text
-
-
-class Strings(dict[str, str]):
-    """The texts of messages that are strings, written once each."""
-
-    def __missing__(self, message: str) -> str:
-        text = self[message] = quoted(show(message))
-        return text
-
-
 def texts_of(
-    events: Sequence[Event], times: Sequence[int], n: int, names: Names, strings: Strings
-) -> tuple[list[str], int]:
-    """Write events as `text_of` does, and give the number of the next transition.
+    events: Sequence[Event], now_us: int, n: int, names: dict[Path, str], strings: dict[str, str],
+) -> tuple[list[str], int]:  # fmt: skip
+    """Write events of one time as `text_of` does, and give the number of the next transition.
 
-    The three events of a message are inlined: benchmarks/bench_footprint.py, twice as fast.
+    The three events of a message are inlined: benchmarks/bench_footprint.py, twice as fast. `names`
+    and `strings` keep the texts of pids and of messages; what is not there yet goes the long way.
     """
     lines: list[str] = []
     append = lines.append
-    stamped_us, stamp = -1, ""
-    for event, now_us in zip(events, times, strict=True):
+    stamp = f',"t":{now_us},"e":'
+    for event in events:
         kind = event[0]
-        if now_us != stamped_us:
-            stamped_us, stamp = now_us, f',"t":{now_us},"e":'
-        if kind == "handle" and event[2][0] == _MESSAGE and type(event[2][1]) is Pid:
-            _, pid, (_, sender, serial, *_) = event
-            append(
-                f'{{"n":{n}{stamp}"handle","p":"{names[pid.path]}",'
-                f'"s":"message","from":"{names[sender.path]}","id":{serial}}}'
-            )
-        elif kind == "take":
-            _, pid, message = event
-            shown = strings[message] if type(message) is str else quoted(show(message))
-            append(f'{{"n":{n}{stamp}"take","p":"{names[pid.path]}","m":{shown}}}')
-        elif kind == "send" and event[5] is None:
-            _, pid, _, serial, message, _, dest = event
-            shown = strings[message] if type(message) is str else quoted(show(message))
-            append(
-                f'{{"n":{n}{stamp}"send","p":"{names[pid.path]}",'
-                f'"to":"{names[dest.path]}","id":{serial},"m":{shown}}}'
-            )
-        else:
+        try:
+            if kind == "handle":
+                signal = event[2]
+                append(
+                    f'{{"n":{n}{stamp}"handle","p":"{names[event[1].path]}",'
+                    f'"s":"message","from":"{names[signal[1].path]}","id":{signal[2]}}}'
+                    if signal[0] == _MESSAGE and type(signal[1]) is Pid
+                    else text_of(event, n, now_us)
+                )
+            elif kind == "take":
+                _, pid, message = event
+                shown = strings[message] if type(message) is str else quoted(show(message))
+                append(f'{{"n":{n}{stamp}"take","p":"{names[pid.path]}","m":{shown}}}')
+            elif kind == "send" and event[5] is None:
+                _, pid, _, serial, message, _, dest = event
+                shown = strings[message] if type(message) is str else quoted(show(message))
+                append(
+                    f'{{"n":{n}{stamp}"send","p":"{names[pid.path]}",'
+                    f'"to":"{names[dest.path]}","id":{serial},"m":{shown}}}'
+                )
+            else:
+                append(text_of(event, n, now_us))
+                n += is_transition(event)
+                continue
+        except KeyError:
+            _learn(event, names, strings)
             append(text_of(event, n, now_us))
-            n += is_transition(event)
-            continue
         n += 1
     return lines, n
+
+
+def _learn(event: Event, names: dict[Path, str], strings: dict[str, str]) -> None:
+    """Keep the texts of what a message's event is about."""
+    for part in (*event[1:], *(event[2] if event[0] == "handle" else ())):
+        if type(part) is Pid:
+            names[part.path] = f"<{dotted(part.path)}>"
+        elif type(part) is str:
+            strings[part] = quoted(show(part))
 
 
 def _signal(signal: Event) -> str:

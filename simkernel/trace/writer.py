@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from simkernel.kernel.clock import Clock, ConcreteClock
 from simkernel.kernel.machine import Machine
-from simkernel.trace.line import Event, Names, Strings, texts_of
+from simkernel.trace.line import Event, texts_of
 
 SCHEMA = "simkernel.trace/1"
 EVENTS_MAX = 5_000_000
@@ -26,7 +26,7 @@ class Recorder:
     """
 
     def __init__(
-        self, *, keep: bool = False, file: IO[str] | None = None, events_max: int = EVENTS_MAX
+        self, *, keep: bool = False, file: IO[bytes] | None = None, events_max: int = EVENTS_MAX
     ):
         self.lines: list[str] | None = [] if keep else None
         self.cut = False
@@ -35,10 +35,11 @@ class Recorder:
         self._written = 0
         self._transitions = 0
         self._events: list[Event] = []
-        self._times: list[int] = []
+        self._now = 0  # when those happened
+        self._batch: list[str] = []  # lines of events before
         self._hash = hashlib.blake2b(digest_size=16)
-        self._names = Names()
-        self._strings = Strings()
+        self._names: dict[tuple[int, ...], str] = {}
+        self._strings: dict[str, str] = {}
         self._clock: Clock = ConcreteClock()
 
     def attach(self, machine: Machine) -> None:
@@ -48,25 +49,37 @@ class Recorder:
     def __call__(self, event: Event) -> None:
         # Only kept: all that an event holds is frozen, so that it can be written later, in one go.
         events = self._events
+        if self._clock.now != self._now:
+            self._spell()
+            if len(self._batch) >= BATCH:
+                self._hand_on()
         events.append(event)
-        self._times.append(self._clock.now)
         if len(events) >= BATCH:
             self.flush()
 
-    def flush(self) -> None:
-        """Write, hash and hand on what has gathered."""
-        events, self._events = self._events, []
-        times, self._times = self._times, []
-        if not events:
-            return
+    def _spell(self) -> None:
+        """Write what has gathered of the time that is over."""
         if len(self._strings) > BATCH:
             self._strings.clear()
-        batch, self._transitions = texts_of(
-            events, times, self._transitions, self._names, self._strings
+        lines, self._transitions = texts_of(
+            self._events, self._now, self._transitions, self._names, self._strings
         )
+        self._batch += lines
+        self._events.clear()
+        self._now = self._clock.now
+
+    def flush(self) -> None:
+        """Write, hash and hand on what has gathered."""
+        self._spell()
+        self._hand_on()
+
+    def _hand_on(self) -> None:
+        batch, self._batch = self._batch, []
+        if not batch:
+            return
         self._written += len(batch)
-        text = "\n".join(batch) + "\n"
-        self._hash.update(text.encode())
+        text = ("\n".join(batch) + "\n").encode()
+        self._hash.update(text)
         if self.lines is not None:
             self.lines += batch
         if self._file is not None:
@@ -78,7 +91,7 @@ class Recorder:
     @property
     def count(self) -> int:
         """The number of events so far."""
-        return self._written + len(self._events)
+        return self._written + len(self._batch) + len(self._events)
 
     @property
     def transitions(self) -> int:
@@ -112,8 +125,8 @@ class TraceFile:
         self.path = Path(path)
         self.part = self.path.with_name(self.path.name + ".part")
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = open(self.part, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
-        self._file.write(json.dumps({"schema": SCHEMA, **header}) + "\n")
+        self._file = open(self.part, "wb")  # noqa: SIM115
+        self._line({"schema": SCHEMA, **header})
         self.recorder = Recorder(file=self._file, events_max=events_max)
 
     def close(self, ended: str, **more: Any) -> None:
@@ -123,9 +136,12 @@ class TraceFile:
             "e": "ended", "why": ended, "transitions": self.recorder.transitions, "hash": digest,
             "cut": self.recorder.cut, **more,
         }  # fmt: skip
-        self._file.write(json.dumps(last) + "\n")
+        self._line(last)
         self._file.close()
         os.replace(self.part, self.path)
+
+    def _line(self, told: dict[str, Any]) -> None:
+        self._file.write(json.dumps(told).encode() + b"\n")
 
     def __enter__(self) -> TraceFile:
         return self
