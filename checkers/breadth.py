@@ -14,8 +14,8 @@ from checkers.ltl import And, Formula, Next, Not, Now, Or, Predicate, Until
 from checkers.pending import entity
 from checkers.search import Base, Limit, Plan
 from checkers.world import World
+from simkernel.choice import FAULTS
 from simkernel.kernel import driver
-from simkernel.kernel.faults import KINDS as FAULTS
 from simkernel.kernel.fingerprints import fingerprint
 from simkernel.kernel.machine import Transition
 from simkernel.settings import Settings

@@ -18,12 +18,13 @@ from checkers.judged import Judged
 from checkers.priorities import PctScheduler, PosScheduler
 from checkers.search import STEP_MS, Base, Limit, Plan
 from checkers.watched import Watched
+from simkernel.choice import FAULTS
 from simkernel.kernel import driver
-from simkernel.kernel.faults import KINDS as FAULTS
 from simkernel.kernel.machine import Transition
 from simkernel.settings import Settings
 from simkernel.spec import chooser_of
 
+HEALS = 0.1  # a partition, at each of the steps for which it lasts
 LEARNING = 120
 """How many runs a search learns from: after these a run is a function of its number alone, whoever
 makes it. Four strategies in turn have the same number each."""
@@ -161,8 +162,11 @@ class Hunting(Base, ABC):
         options: list[Transition], picking: Scheduler, random: Random, faulty: bool
     ) -> Transition:
         faults = [option for option in options if option.kind in FAULTS]
-        if faults and faulty:
-            return faults[int(random.random() * len(faults))]
+        worse = [option for option in faults if option.kind != "heal"]
+        if worse and faulty:
+            return worse[int(random.random() * len(worse))]
+        if len(worse) < len(faults) and random.random() < HEALS:
+            return next(option for option in faults if option.kind == "heal")
         usual = [option for option in options if option not in faults] if faults else options
         return usual[0] if len(usual) == 1 else picking.pick(usual)
 

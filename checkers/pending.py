@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from checkers.dependency import Access, appends
+from checkers.dependency import WRITE, Access, appends
 from checkers.footprints import Footprints
+from simkernel.choice import FAULTS
 from simkernel.kernel import codes
 from simkernel.kernel.machine import Machine, Transition
 from simkernel.kernel.process import BUSY
@@ -50,6 +51,8 @@ class Pending:
         if kind == "arrive":
             signal = m.channels[who].signals[0][0]
             return self._footprints.arrival(who[1], signal, soft=False)
+        if kind in FAULTS and kind != "crash":  # of one way, or of all ways of a process
+            return [(("ways", *who), WRITE)] if type(who) is tuple else []
         found = self._footprints.of(kind, who)
         p = m.processes.get(who) if type(who) is Pid else None
         if kind == "do" and p is not None and p.status == BUSY and p.effects is not None:

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 
 from reports.arrows import Arrows
 from reports.listing import Event
+from simkernel.choice import FAULTS
 
 LINKS_MAX = 9
 # A process goes on after one of these: the effects that follow are of one step of its code.
 RESUMES = frozenset({"start", "take", "timeout", "expire", "done", "choose", "earlier"})
-TURNS = frozenset({"crash", "drop", "duplicate", "delay"})
+TURNS = frozenset({*FAULTS, "cut"})
 DEEDS = frozenset({"send", "send_name", "cast_name", "exit", "spawn", "timer", "work"})
 DEEDS_MAX = 4
 ENDS = frozenset({"'normal'", "'shutdown'"})

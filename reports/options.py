@@ -73,7 +73,12 @@ def _own(p: Process, kind: str, way: Any) -> str:
         return f"take {message_words(show(p.mailbox[p.match]))}"
     if kind == "start":
         return f"start {run_words(_event('start', p, p.origin)['run'])}"
-    plain = {"timeout": "give up waiting: its receive times out", "crash": "crash (a fault)"}
+    plain = {
+        "timeout": "give up waiting: its receive times out",
+        "crash": "crash (a fault)",
+        "partition": "be cut off from all others (a fault)",
+        "heal": "be cut off no more",
+    }
     if kind in plain:
         return plain[kind]
     assert p.effects is not None

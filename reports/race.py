@@ -30,6 +30,8 @@ senders have no order between them'
     if row is None:
         return ""
     first = events[row]
+    if first["e"] == "heal":
+        return f"at step {step} {describe(first)}, which it may be at any moment"
     if first["e"] in FAULTS:
         return f"at step {step} {describe(first)}, within the budget of faults"
     if first["e"] == "choose":

@@ -12,6 +12,7 @@ from reports.case import Case, Reel
 from reports.cast import Cast, cast
 from reports.listing import QUIET_SIGNALS, Event, words
 from reports.race import turning, turning_rows
+from simkernel.choice import FAULTS
 
 # The sign of whatever waits for time: many fonts lack the first, and the diagram draws the second.
 HOURGLASS, DIAMOND = "⧗", "◆"
@@ -23,7 +24,6 @@ BOOKS = frozenset(
     }
 )  # fmt: skip
 QUIET_NOTES = frozenset({"initialised", "hibernated"})
-FAULTS = frozenset({"crash", "drop", "duplicate", "delay"})
 
 
 @dataclass
@@ -126,7 +126,7 @@ def kind_of(event: Event) -> str:
         return "state"
     if kind == "exit":
         return "send_exit"  # an exit signal leaves; `exit` is where it is handled
-    return "fault" if kind in FAULTS else kind
+    return "fault" if kind in FAULTS or kind == "cut" else kind
 
 
 def books(event: Event) -> bool:

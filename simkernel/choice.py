@@ -16,7 +16,7 @@ from simkernel.errors import ReplayDiverged
 
 T = TypeVar("T")
 
-FAULTS = ("crash", "drop", "duplicate", "delay")
+FAULTS = ("crash", "drop", "duplicate", "delay", "partition", "heal")
 """The kinds of transitions that no default schedule has."""
 
 HOLD = re.compile(r"hold (?P<who>[^ ]+) until (?P<until>[0-9]{1,9})", re.ASCII)

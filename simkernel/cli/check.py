@@ -95,7 +95,8 @@ COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Most faults of one run: crashes, and on cluster lost, doubled and delayed messages.",
+    help="Most faults of one run: crashes, and on cluster lost, doubled and delayed messages, "
+    "partitions.",
 )
 @click.option(
     "--rare",

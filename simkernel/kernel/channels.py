@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from simkernel.kernel import codes
 from simkernel.kernel.process import NO_REF, Timer
 from simkernel.terms import Pid
 
@@ -55,7 +56,12 @@ def depart(m: Machine, channel: Channel) -> None:
 
 def arrive(m: Machine, channel: Channel) -> None:
     """Let the oldest signal of a channel arrive."""
+    cut = m.faults is not None and m.faults.between(channel)
     signal = _next(m, channel)
+    if cut and signal[0] == codes.S_MESSAGE:
+        if m.tape:
+            m.tape(("cut", channel.dest, channel.sender))
+        return
     if m.tape:
         m.tape(("arrive", channel.sender, channel.dest, signal))
     m.into(channel.dest, signal)

@@ -3,7 +3,9 @@
 A crash ends a process at any point between two of its events, so also after an effect and before
 the answer that tells of it. On `cluster` a message may be dropped, come twice, or fall behind the
 next one on its way: less than the language promises, as where messages cross a network of one's
-own. Faults are never the only thing that can happen: a run does not go on for them.
+own. A partition cuts one process off from all others: messages from it and to it that arrive
+meanwhile are lost, until it heals, which it may do at any moment, or never. Faults are never the
+only thing that can happen: a run does not go on for them.
 """
 
 from __future__ import annotations
@@ -11,16 +13,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from simkernel.choice import FAULTS as KINDS
+from simkernel.choice import FAULTS
 from simkernel.kernel import codes
 from simkernel.kernel.channels import Channel, lost
 from simkernel.kernel.ends import end
 from simkernel.kernel.process import BUSY, WAITING, Process
+from simkernel.terms import Pid
 
 if TYPE_CHECKING:
     from simkernel.kernel.machine import Machine
 
-__all__ = ["KINDS", "Faults", "anybody"]
+KINDS = tuple(kind for kind in FAULTS if kind != "heal")
+"""The kinds that a spec may allow."""
 
 
 def anybody(p: Process) -> bool:
@@ -40,12 +44,26 @@ class Faults:
         self.left = left
         self.kinds = kinds
         self.victim = victim
+        self.apart: tuple[Pid, ...] = ()
+
+    @property
+    def standing(self) -> tuple[int, tuple[Pid, ...]]:
+        """What is left, and who is cut off."""
+        return self.left, self.apart
+
+    @standing.setter
+    def standing(self, saved: tuple[int, tuple[Pid, ...]]) -> None:
+        self.left, self.apart = saved
+
+    def between(self, way: Channel) -> bool:
+        """Tell whether a partition lies between the two ends of a way."""
+        return bool(self.apart) and (way.sender in self.apart or way.dest in self.apart)
 
     def options(self, m: Machine) -> list[tuple[str, Any]]:
         """Give kind and place of the faults that may happen now, in a stable order."""
+        found: list[tuple[str, Any]] = [("heal", pid) for pid in self.apart]
         if self.left <= 0:
-            return []
-        found: list[tuple[str, Any]] = []
+            return found
         if "crash" in self.kinds:
             living = sorted(m.processes.values(), key=lambda p: p.pid.path)
             found += [("crash", p.pid) for p in living if self.may_crash(m, p)]
@@ -53,11 +71,17 @@ class Faults:
             ways = [item for item in m.active if type(item) is Channel]
             for way in sorted(ways, key=lambda way: (way.dest.path, str(way.sender))):
                 found += [(kind, (way.sender, way.dest)) for kind in self._on(way)]
+            if "partition" in self.kinds:
+                living = sorted(m.processes.values(), key=lambda p: p.pid.path)
+                found += [("partition", p.pid) for p in living if self._may_be_cut_off(m, p)]
         return found
 
     def may_crash(self, m: Machine, p: Process) -> bool:
         """Tell whether a crash may come upon a process as it is, if any is left."""
         return p is not m.root and p.status in (BUSY, WAITING) and self.victim(p)
+
+    def _may_be_cut_off(self, m: Machine, p: Process) -> bool:
+        return self.may_crash(m, p) and p.pid not in self.apart
 
     def _on(self, way: Channel) -> list[str]:
         """Give what may be done to the next message on a way; other signals are safe."""
@@ -69,7 +93,10 @@ class Faults:
         return [kind for kind in able if kind in self.kinds]
 
     def happen(self, m: Machine, kind: str, who: Any) -> None:
-        """Let a fault happen."""
+        """Let a fault happen, or its end."""
+        if kind in ("partition", "heal"):
+            self._part(m, kind, who)
+            return
         self.left -= 1
         if kind == "crash":
             p = m.processes[who]
@@ -89,3 +116,12 @@ class Faults:
         else:
             first, second = way.signals.popleft(), way.signals.popleft()
             way.signals.extendleft((first, second))
+
+    def _part(self, m: Machine, kind: str, who: Pid) -> None:
+        if kind == "heal":
+            self.apart = tuple(pid for pid in self.apart if pid != who)
+        else:
+            self.left -= 1
+            self.apart = tuple(sorted((*self.apart, who), key=lambda pid: pid.path))
+        if m.tape:
+            m.tape((kind, who))

@@ -97,7 +97,7 @@ class _Plain:
         if m.bounded is not None:
             since = m.bounded.going_on(processes, sorted(m.bounded.sent, key=_ends))
         times = m.clock.key([*timers, *own], list(self.held), since)
-        left = m.faults.left if m.faults is not None else 0
+        left = m.faults.standing if m.faults is not None else 0
         out.append((times, m.reached_horizon, left, len(m.dying)))
         return tuple(out)
 
@@ -304,7 +304,8 @@ class _Walk:
         ordered = [timer for _, timer in timers] + own
         since = [] if m.bounded is None else self._going_on(m.bounded)
         self.out.append(repr(m.clock.key(ordered, held, since)).encode())
-        self._term(("root", m.reached_horizon, m.faults.left if m.faults is not None else 0))
+        left, apart = m.faults.standing if m.faults is not None else (0, ())
+        self._term(("root", m.reached_horizon, left, *sorted(apart, key=self._number)))
 
     def _going_on(self, clock: BoundedClock) -> list[int]:
         """Give the points since which something goes on."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
+from simkernel.choice import FAULTS
 from simkernel.errors import SimkernelError, UsageError
 from simkernel.kernel import codes
 from simkernel.kernel.alarms import Alarms, enlist
@@ -21,7 +22,6 @@ from simkernel.kernel.channels import Channel, arrive, catch_up, kept_back, trav
 from simkernel.kernel.clock import Clock, ConcreteClock
 from simkernel.kernel.ear import Ear
 from simkernel.kernel.ends import Death, close
-from simkernel.kernel.faults import KINDS as FAULTS
 from simkernel.kernel.faults import Faults
 from simkernel.kernel.information import reads_queue
 from simkernel.kernel.mailbox import ANSWERED, refuse

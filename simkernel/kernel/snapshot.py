@@ -69,7 +69,7 @@ def snapshot(m: Machine) -> Any:
         # Whole, not by their lengths: a search goes from one branch to another that was longer.
         (tuple(m.logged), tuple(m.deaths)),
         # A main that has ended is no process any more, and still says whether the run is over.
-        (m.count, m.returned, m.faults and m.faults.left, m.root.status, m.reached_horizon),
+        (m.count, m.returned, m.faults and m.faults.standing, m.root.status, m.reached_horizon),
         m.clock.save(),
     )
 
@@ -108,7 +108,7 @@ def restore(m: Machine, saved: Any) -> None:
     m.logged[:], m.deaths[:] = past
     m.count, m.returned, faults_left, m.root.status, m.reached_horizon = marks
     if m.faults is not None:
-        m.faults.left = faults_left
+        m.faults.standing = faults_left
 
 
 def _populate(m: Machine, processes: list[Process], living: int) -> None:

@@ -70,6 +70,9 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "drop": ("from",),
     "duplicate": ("from",),
     "delay": ("from",),
+    "partition": (),
+    "heal": (),
+    "cut": ("from",),
 }
 
 # The fields of each kind of signal, after its sender.
@@ -92,6 +95,8 @@ OWN_TRANSITIONS = frozenset(
         "earlier",
         "peek",
         "crash",
+        "partition",
+        "heal",
     }
 )
 
@@ -223,6 +228,8 @@ def transition_of(line: dict[str, Any]) -> Transition:
     if kind == "arrive":
         sender = line.get("via", line["from"])
         return Transition("arrive", (Pid.parse(sender), pid))
+    if kind == "cut":
+        return Transition("arrive", (Pid.parse(line["from"]), pid))
     if kind in ("drop", "duplicate", "delay"):
         return Transition(kind, (Pid.parse(line["from"]), pid))
     if kind in ("choose", "earlier", "side"):

@@ -9,17 +9,20 @@ from typing import Any
 import pytest
 
 from checkers.check import Budget, check
+from checkers.dfs import Dfs
 from checkers.evidence import gather
 from checkers.explore import outcome
-from checkers.judged import judged_run
+from checkers.judged import Judged, judged_run
 from checkers.search import Plan
 from checkers.strategies import strategy
 from reports.violation import violation
 from simkernel import (
     ANY,
+    TIMEOUT,
     ChildSpec,
     Exit,
     GenServer,
+    Pid,
     Reply,
     Supervisor,
     ets,
@@ -84,6 +87,11 @@ async def hears_through_crashes_alone() -> str:
 
 def test_kinds_of_faults_can_be_chosen() -> None:
     assert returned(hears_through_crashes_alone, 1, "cluster") == {"''", "'a'", "'ab'"}
+
+
+@pytest.mark.parametrize("name", ["walk", "pct", "pos", "surw"])
+def test_every_random_strategy_loses_and_doubles_messages(name: str) -> None:
+    assert {"'b'", "'aab'"} <= returned(hears, 1, "cluster", name)
 
 
 @pytest.mark.parametrize("name", ["walk", "pct", "pos", "surw", "portfolio", "delay"])
@@ -309,3 +317,101 @@ def test_a_lost_message_leaves_its_receiver_stuck_and_signals_are_never_lost() -
     found = verdict(lossy, network="cluster")
     assert {one.kind for one in found.counterexample.findings} == {"stuck"}
     assert [pick for _, pick in found.counterexample.settings.picks] == ["drop <root.1> <root>"]
+
+
+# --- Partitions ----------------------------------------------------------------------------------
+
+
+async def answers_twice() -> None:
+    for _ in range(2):
+        send(await receive(Pid), "pong")
+
+
+async def asks() -> str:
+    """Ask twice, the second time once the first has been answered or given up."""
+    other = spawn(answers_twice)
+    heard = ""
+    for _ in range(2):
+        send(other, self_())
+        heard += "." if await receive("pong", after=100) is TIMEOUT else "!"
+    return heard
+
+
+@spec(faults=("partition",))
+async def asks_across_partitions() -> str:
+    return await asks()
+
+
+def test_a_partition_loses_what_arrives_until_it_heals() -> None:
+    """A message or the answer to it, or those of both questions; and all may come late."""
+    usual = returned(asks, 0, "cluster")
+    found = returned(asks_across_partitions, 1, "cluster")
+    assert usual <= found
+    assert {"'..'", "'.!'", "'!.'", "'!!'"} <= found
+
+
+@spec(faults=("partition",))
+async def is_patient() -> str:
+    """Nothing else can go wrong here: without a fault both are heard."""
+    other = spawn(answers_twice)
+    heard = ""
+    for _ in range(2):
+        send(other, self_())
+        heard += await receive("pong", idle=True) and "!"
+    return heard
+
+
+def test_on_one_node_there_is_no_partition() -> None:
+    assert returned(is_patient, 1, "node") == {"'!!'"}
+    assert len(returned(is_patient, 1, "cluster")) > 1
+
+
+def test_it_heals_without_a_fault_of_its_own() -> None:
+    m = of(asks_across_partitions).machine({}, Settings(network="cluster", faults=1))
+    kinds = []
+    while options := m.enabled():
+        faults = [option for option in options if option.kind in ("partition", "heal")]
+        kinds += [option.kind for option in faults[:1] if option.kind not in kinds[-1:]]
+        m.apply(faults[0] if faults else options[0])
+    assert kinds == ["partition", "heal"]
+    assert m.faults is not None
+    assert m.faults.standing == (0, ())
+
+
+def test_merging_keeps_apart_who_is_cut_off() -> None:
+    spec_of = of(asks_across_partitions)
+
+    def outcomes(merge: bool) -> set[Any]:
+        settings = Settings(network="cluster", faults=1, time="any")
+        run = Judged(spec_of, {}, settings, snapshots=True)
+        search = Dfs(run, merge=merge, history=run.history)
+        ends = search.leaves(lambda: search.transitions > 40_000)
+        found = {outcome(run.m).returned for _ in ends}
+        assert not (merge and search.cut)
+        return found
+
+    assert outcomes(False) <= outcomes(True)
+
+
+@pytest.mark.parametrize("name", ["walk", "pct", "pos", "surw"])
+def test_random_strategies_cut_off_and_heal(name: str) -> None:
+    search = strategy(name, Plan(of(asks_across_partitions), {}, "cluster", runs=400, faults=1))
+    found = set()
+    for run, _ in search.ends(lambda share: ""):
+        found.add(outcome(run.m).returned)
+    assert {"'.!'", "'!.'"} <= found
+
+
+def test_a_partition_is_told_and_comes_again(tmp_path: Path) -> None:
+    @spec(faults=("partition",), expect=("stuck",))
+    async def hopes() -> None:
+        assert await asks() != ".!", "the first was lost"
+
+    found = verdict(hopes, "portfolio", network="cluster", runs=900).counterexample
+    assert found is not None
+    kinds = [pick.split()[0] for _, pick in found.settings.picks]
+    assert "partition" in kinds
+    evidence = gather("x", of(hopes), found, "", tmp_path)
+    lines = "\n".join(violation(found, evidence))
+    assert "is cut off from all others: a fault" in lines
+    assert "does not get a message of main" in lines
