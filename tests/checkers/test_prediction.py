@@ -225,9 +225,8 @@ def missed(changes: int, seeds: range) -> tuple[int, int]:
         known = frozenset(sights_of(spec.machine({}, ANY), path, logs=True))
         every = enumerated(main, known, "node", logs=True, most=15_000)
         if every is not None:
-            ours, work = predicted_sights(spec, ANY, path, known, logs=True, changes=changes)
+            ours, _ = predicted_sights(spec, ANY, path, known, logs=True, changes=changes)
             assert ours <= every, seed
-            assert work.found.blocked == 0
             every_one, left = every_one + len(every), left + len(every - ours)
     return every_one, left
 
