@@ -22,12 +22,15 @@ Unit = tuple[int, list[Transition]]  # the event as a bit, or none; what happens
 
 
 class Fitting:
-    """The events of `recorder`, to be performed by `run`, whose clock has bounds."""
+    """The events of `recorder`, or only some of them (one bit each, closed under causes), to be
+    performed by `run`, whose clock has bounds."""
 
-    def __init__(self, run: Judged, recorder: Recorder):
+    def __init__(self, run: Judged, recorder: Recorder, only: int | None = None):
         self.run = run
         self.path: list[Transition] = []
+        self.gave_up = False  # whether orders were left that were not tried
         self._events = recorder.events
+        self._all = (1 << len(recorder.events)) - 1 if only is None else only
         ends = [event.at for event in recorder.events[1:]] + [len(recorder.path)]
         # Deadlines of receives that pass on the way to a time-out are no events of the class.
         self._steps = [
@@ -37,13 +40,14 @@ class Fitting:
 
     def fits(self) -> bool:
         """Perform them all; tells whether that is possible, as far as was tried."""
-        done, full, turns = 0, (1 << len(self._events)) - 1, 0
+        done, full, turns = 0, self._all, 0
         stack: list[tuple[Any, int, int, list[Unit]]] = []
         units = self._units(done)
         while done != full:
             while not units:
                 turns += 1
                 if not stack or turns > TURNS_MAX:
+                    self.gave_up = bool(stack)
                     return False
                 saved, done, depth, units = stack.pop()
                 self.run.restore(saved)
@@ -52,24 +56,35 @@ class Fitting:
                 stack.append((self.run.snapshot(), done, len(self.path), units[1:]))
             event, steps = units[0]
             done |= event
-            units = self._units(done) if self._perform(steps) else []
+            units = self._units(done) if self._perform(event, steps) else []
         return True
 
-    def _perform(self, steps: list[Transition]) -> bool:
+    def _perform(self, event: int, steps: list[Transition]) -> bool:
         for step in steps:
-            if step not in self.run.enabled():
+            if step not in self.run.enabled() or not self._takes(event, step):
                 return False
             self.run.apply(step)
             self.path.append(step)
         return True
 
+    def _takes(self, event: int, step: Transition) -> bool:
+        """Tell whether a receive takes what it took: the order of arrivals may be another one."""
+        if step.kind != "take" or not event:
+            return True
+        receive = self._events[event.bit_length() - 1].receive
+        if receive is None or receive.got is None:
+            return True
+        p = self.run.m.processes[step.who]
+        return bool(p.mailbox and p.mailbox[p.match] == receive.got.content)
+
     def _units(self, done: int) -> list[Unit]:
         """List what may come next: a step, a deadline, then the other steps."""
         enabled = self.run.enabled()
+        left = self._all & ~done
         ready = [
             (1 << place, self._steps[place])
             for place, event in enumerate(self._events)
-            if not done >> place & 1 and event.past & ~done == 1 << place and event.step in enabled
+            if left >> place & 1 and event.past & ~done == 1 << place and event.step in enabled
         ]
         steps = [unit for unit in ready if unit[1][0].kind not in DEADLINES]
         late = [unit for unit in ready if unit not in steps]

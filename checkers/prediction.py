@@ -16,14 +16,18 @@ from typing import Any
 from checkers.events import Actor, Message
 from checkers.finding import short
 from checkers.findings import Finding
+from checkers.fitting import Fitting
 from checkers.footprints import Widen
 from checkers.forced import arranged
 from checkers.judged import Judged
 from checkers.plans import Explored, Plan, plans
 from checkers.recorder import Recorder
 from checkers.reduction import Reduction
+from checkers.search import ANY_TIME, BOUNDED
+from checkers.search import Plan as SearchPlan
 from checkers.strategies import deviations
 from checkers.watched import Watched
+from simkernel.choice import First
 from simkernel.errors import UsageError
 from simkernel.kernel import driver
 from simkernel.kernel.machine import Transition
@@ -56,13 +60,19 @@ class Prediction:
     candidates: int = 0
     impossible: int = 0  # another event stands in the way of each order
     blocked: int = 0  # an order was found, and the run did not follow it: a false alarm
+    untimely: int = 0  # no times within the bounds allow it
+    undecided: int = 0  # none were found, and not all orders of its events were tried
     stopped: str = ""
 
 
 class Predictor(Reduction):
     """Follows one run, and makes the runs that differ from it by one change."""
 
-    def __init__(self, spec: Spec, parameters: Mapping[str, Any], settings: Settings):
+    def __init__(
+        self, spec: Spec, parameters: Mapping[str, Any], settings: Settings, time: str = ANY_TIME
+    ):  # fmt: skip
+        self.bounded = time == BOUNDED
+        self.plan = SearchPlan(spec, parameters, settings.network, time=time)
         self.spec = spec
         self.parameters = parameters
         self.settings = Settings(network=settings.network, time="any", picker="recorded")
@@ -113,14 +123,18 @@ class Predictor(Reduction):
 
     def others(
         self, transitions: Sequence[Transition], most: int,
-        over: Callable[[], bool] = lambda: False,
+        over: Callable[[], bool] = lambda: False, changes: int = 1,
     ) -> Iterator[Predicted]:  # fmt: skip
-        """Make a run of each candidate; those of a kind that was not seen before come first."""
+        """Make a run of each candidate; those of a kind that was not seen before come first.
+
+        With more `changes` than one those runs are changed again, so many times, once all runs of
+        fewer changes are made.
+        """
         given: set[Any] = set()
         while True:
             self.found = Prediction()
             try:
-                for one in self._others(self.follow(transitions), most, over):
+                for one in self._others(self.follow(transitions), most, over, changes):
                     if one.settings.picks not in given:
                         given.add(one.settings.picks)
                         yield one
@@ -130,7 +144,19 @@ class Predictor(Reduction):
                 self.flags |= {more.flag}
                 self.begins_again()
 
-    def _others(self, run: Explored, most: int, over: Callable[[], bool]) -> Iterator[Predicted]:
+    def _others(
+        self, run: Explored, most: int, over: Callable[[], bool], changes: int
+    ) -> Iterator[Predicted]:  # fmt: skip
+        runs = [run]
+        for left in range(changes - 1, -1, -1):
+            self._made_runs: list[Explored] | None = [] if left else None
+            for one in runs:
+                yield from self._changed(one, most, over)
+                if self.found.stopped:
+                    return
+            runs = self._made_runs or []
+
+    def _changed(self, run: Explored, most: int, over: Callable[[], bool]) -> Iterator[Predicted]:
         for plan in self._novel(run):
             if self.found.candidates >= most or over():
                 self.found.stopped = f"{self.found.candidates} candidates were made"
@@ -148,6 +174,14 @@ class Predictor(Reduction):
                 self.found.blocked += 1
                 continue
             self.classes.add([event.number for event in recorder.events])
+            if self._made_runs is not None:
+                self._made_runs.append(Explored(recorder))
+            if self.bounded:
+                recorder.m.close()
+                one = self._within(plan, recorder, order)
+                if one is not None:
+                    yield one
+                continue
             ended = driver.BUDGET if self.cut else self.judged.ended()
             found = tuple(self.judged.findings(ended))
             path = list(recorder.path)
@@ -159,6 +193,35 @@ class Predictor(Reduction):
                 _change(plan), found, replace(self.settings, picks=picks), tuple(path),
                 keep.bit_count(),
             )  # fmt: skip
+
+    def _within(self, plan: Plan, recorder: Recorder, order: list[int]) -> Predicted | None:
+        """Make the kept events and the change within the bounds, and go on from there."""
+        change = recorder.events[order.index(-1)]
+        undecided = False
+        # What is kept besides the causes of the change may be of a time that is later than it.
+        for only in dict.fromkeys(((1 << len(order)) - 1, change.past)):
+            run = self.plan.judged(self.plan.recorded(), snapshots=True)
+            fitting = Fitting(run, recorder, only)
+            if fitting.fits():
+                break
+            undecided = undecided or fitting.gave_up
+            run.m.close()
+        else:
+            self.found.undecided += undecided
+            self.found.untimely += not undecided
+            return None
+        path, first = list(fitting.path), First()
+        while run.m.count < self.plan.effects and (options := run.enabled()):
+            path.append(first.pick(options))
+            run.apply(path[-1])
+        ended = run.ended() if not run.enabled() else driver.BUDGET
+        found = tuple(run.findings(ended))
+        run.m.close()
+        fresh = self.plan.judged(self.plan.recorded()).m
+        picks = deviations(fresh, path)
+        fresh.close()
+        return Predicted(_change(plan), found, replace(self.plan.recorded(), picks=picks),
+                         tuple(path), only.bit_count() - 1)  # fmt: skip
 
     def _novel(self, run: Explored) -> list[Plan]:
         """Order the plans: first one for each pair of who receives and who sends, then the rest."""
@@ -208,8 +271,12 @@ def _change(plan: Plan) -> str:
 
 def predict(
     spec: Spec, parameters: Mapping[str, Any], settings: Settings,
-    transitions: Sequence[Transition], *, most: int = 1_000,
+    transitions: Sequence[Transition], *, most: int = 1_000, time: str = ANY_TIME,
 ) -> tuple[list[Predicted], Prediction]:  # fmt: skip
-    """Give the runs that differ from a recorded one by one change, and what was looked at."""
-    work = Predictor(spec, parameters, settings)
+    """Give the runs that differ from a recorded one by one change, and what was looked at.
+
+    With `time="bounded"` steps, and signals on `cluster`, take no longer than in a check: a change
+    that no times allow is none.
+    """
+    work = Predictor(spec, parameters, settings, time)
     return list(work.others(transitions, most)), work.found

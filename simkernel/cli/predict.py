@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
@@ -13,7 +14,8 @@ import click
 from checkers import foreign
 from checkers.finding import short
 from checkers.judged import judged_run
-from checkers.prediction import Predicted, Predictor
+from checkers.prediction import Predicted, Prediction, Predictor
+from checkers.search import ANY_TIME, BOUNDED
 from simkernel.cli import exit_codes
 from simkernel.cli.options import json_option, quiet_option
 from simkernel.cli.terminal import Progress, emit
@@ -39,11 +41,16 @@ from simkernel.trace.writer import Recorder
 @click.option("--all", "every", is_flag=True, help="List the runs without findings, too.")
 @click.option("--network", type=click.Choice(["cluster", "node"]), default="cluster",
               show_default=True, help="Of a log made elsewhere.")  # fmt: skip
+@click.option("--changes", type=click.IntRange(1, 4), default=1, show_default=True,
+              help="Most changes of a run.")  # fmt: skip
+@click.option("--time", "times", type=click.Choice([BOUNDED, ANY_TIME]), default=BOUNDED,
+              show_default=True, help="bounded: steps, and signals on cluster, of at most 10 ms; "
+              "any: as slow as they like.")  # fmt: skip
 @quiet_option
 @json_option
 def command(
-    trace: str, candidates: int, seconds: float, every: bool, network: str, quiet: bool,
-    as_json: bool,
+    trace: str, candidates: int, seconds: float, every: bool, network: str, times: str,
+    changes: int, quiet: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """\b
     simkernel run specs/guide/counter.py --trace run.jsonl
@@ -63,7 +70,7 @@ def command(
     recorded = read(trace)
     spec = load(recorded.header["spec"])
     given = parameters_back(spec, recorded.header["parameters"])
-    work = Predictor(spec, given, recorded.settings)
+    work = Predictor(spec, given, recorded.settings, times)
     progress, start = Progress(quiet or as_json), time.monotonic()
     found: list[Predicted] = []
     interrupted = False
@@ -71,7 +78,7 @@ def command(
         with guards(), watchdog():
             run = _transitions(recorded, spec, given)
             over = lambda: time.monotonic() - start > seconds  # noqa: E731
-            for one in work.others(run, candidates, over):
+            for one in work.others(run, candidates, over, changes):
                 found.append(one)
                 progress.show(f"{len(found)} runs, {sum(bool(o.findings) for o in found)} bad")
     except KeyboardInterrupt:
@@ -91,16 +98,23 @@ def command(
 
     shown = found if every else bad
     if as_json:
-        emit({"schema": "simkernel.predict/1", "exit": code, "events": work.found.events,
-              "candidates": work.found.candidates, "runs": len(found), "bad": len(bad),
-              "impossible": work.found.impossible, "blocked": work.found.blocked,
-              "stopped": work.found.stopped,
+        emit({"schema": "simkernel.predict/1", "exit": code, "time": times, **asdict(work.found),
+              "runs": len(found), "bad": len(bad),
               "predicted": [_object(one, blob(one)) for one in shown]})  # fmt: skip
         return code
     _show(shown, blob)
-    why = f"; {work.found.stopped}" if work.found.stopped else ""
-    click.echo(f"{work.found.events} events, {len(found)} other runs, {len(bad)} of them bad{why}")
+    for line in _counted(work.found, len(found), len(bad)):
+        click.echo(line)
     return code
+
+
+def _counted(found: Prediction, runs: int, bad: int) -> Iterator[str]:
+    why = f"; {found.stopped}" if found.stopped else ""
+    yield f"{found.events} events, {runs} other runs, {bad} of them bad{why}"
+    if found.untimely:
+        yield f"{found.untimely} other changes need other times: see --time any"
+    if found.undecided:
+        yield f"{found.undecided} changes were not decided: too many orders"
 
 
 def _code(bad: bool, interrupted: bool) -> int:

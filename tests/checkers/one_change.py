@@ -15,6 +15,7 @@ from typing import Any
 from checkers.dfs import Dfs, Plain
 from checkers.prediction import Predictor
 from simkernel import ANY, TIMEOUT, receive, self_, send, spawn
+from simkernel.kernel.clock import Clock
 from simkernel.kernel.machine import Machine, Transition
 from simkernel.kernel.snapshot import restore, snapshot
 from simkernel.kernel.symbolic import SymbolicClock
@@ -102,10 +103,11 @@ class Search(Dfs):
 
 
 def enumerated(
-    main: Any, known: frozenset[Sight], network: str, *, logs: bool, most: int = 60_000
+    main: Any, known: frozenset[Sight], network: str, *, logs: bool, most: int = 60_000,
+    clock: Clock | None = None,
 ) -> set[Sight] | None:  # fmt: skip
     """Give every first sight that is not of the run; None if there are too many situations."""
-    m = Machine(main, (), network=network, clock=SymbolicClock(), snapshots=True)
+    m = Machine(main, (), network=network, clock=clock or SymbolicClock(), snapshots=True)
     run = Agreeing(m, known, logs=logs)
     search = Search(run)
     for _ in search.leaves(cut=lambda: search.transitions > most):
@@ -116,13 +118,13 @@ def enumerated(
 
 def predicted(
     spec: Spec, settings: Settings, path: Sequence[Transition], known: frozenset[Sight],
-    *, logs: bool,
+    *, logs: bool, time: str = "any", changes: int = 1,
 ) -> tuple[set[Sight], Predictor]:  # fmt: skip
     """Give the first sight of each predicted run that is not of the recorded one."""
-    work = Predictor(spec, {}, settings)
+    work = Predictor(spec, {}, settings, time)
     found = set()
-    for one in work.others(path, 10_000):
-        sights = sights_of(spec.machine({}, settings), one.path, logs=logs)
+    for one in work.others(path, 10_000, changes=changes):
+        sights = sights_of(spec.machine({}, one.settings), one.path, logs=logs)
         found.update([sight for sight in sights if sight not in known][:1])
     return found, work
 
@@ -144,6 +146,11 @@ def talk(draw: random.Random, size: int) -> tuple[tuple[Any, ...], ...]:
     return tuple(map(tuple, bodies))
 
 
+def _limit(given: Any) -> int | None:
+    """Give a time limit: none for False, at once for True, or so many ms."""
+    return int(given) if type(given) is int else 0 if given else None
+
+
 async def spoken(me: int, ops: tuple[Any, ...], pids: Any) -> None:
     """Be one of them; each message says who sent it, and how many it had sent before."""
     known, sent = (*pids, self_()) if me else pids, 0
@@ -153,7 +160,7 @@ async def spoken(me: int, ops: tuple[Any, ...], pids: Any) -> None:
             sent += 1
         else:
             word = ANY if op[1] is None else op[1]
-            found = await receive(("said", word, ANY, ANY), after=0 if op[2] else None)
+            found = await receive(("said", word, ANY, ANY), after=_limit(op[2]))
             if found is TIMEOUT:
                 sent += 10  # what it says from now on is something else
 

@@ -210,6 +210,40 @@ def test_nothing_is_missed_in_200_random_programs(network: str, start: int) -> N
     assert refused > 10
 
 
+def missed(changes: int, seeds: range) -> tuple[int, int]:
+    """Give how many first differences there are in programs with tables, names, links and deaths,
+    and how many of them so many changes do not lead to."""
+    every_one = left = 0
+    for seed in seeds:
+        ops = written(random.Random(seed), 6)
+
+        async def main(ops: Any = ops) -> None:
+            await acted(ops)
+
+        spec = of(main)
+        path = recorded(spec, seed)
+        known = frozenset(sights_of(spec.machine({}, ANY), path, logs=True))
+        every = enumerated(main, known, "node", logs=True, most=15_000)
+        if every is not None:
+            ours, _ = predicted_sights(spec, ANY, path, known, logs=True, changes=changes)
+            assert ours <= every, seed
+            every_one, left = every_one + len(every), left + len(every - ours)
+    return every_one, left
+
+
+def test_more_changes_lead_to_more_of_what_can_be_seen_first() -> None:
+    assert missed(1, range(50)) == (7, 2)
+    assert missed(3, range(50)) == (7, 0)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("changes", "left"), [(1, 15), (2, 7), (3, 4), (4, 3)])
+def test_limit_what_is_missed_with_so_many_changes(changes: int, left: int) -> None:
+    """A name that is looked up or a link that is made needs the death of another before it, and
+    that the deaths and signals which stand between come otherwise; one is missed at any number."""
+    assert missed(changes, range(600)) == (71, left)
+
+
 def test_one_look_finds_the_circles_that_a_sort_finds() -> None:
     circles = orders = 0
     for seed in range(60):
