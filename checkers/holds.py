@@ -13,12 +13,16 @@ matching (König's theorem).
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from simkernel.choice import FAULTS, first_of, owner
 from simkernel.kernel.machine import Transition
+
+STEPS_MAX = 400
+"""A run with more steps that are not the default's is named by picks alone: they will be fewer."""
 
 Occurrence = tuple[Transition, int]
 """The n-th time, from 0 on, that a transition happens in a run."""
@@ -70,6 +74,8 @@ def directives(
     before the one that was taken.
     """
     run = _Run(picks)
+    if len(before) > STEPS_MAX:
+        return [run.pick(step, blocking[0]) for step, blocking in sorted(before.items())]
     edges = {step: run.gaps(step, blocking) for step, blocking in before.items()}
     held = _cover({step: gaps for step, gaps in edges.items() if gaps})
     found: list[Directive] = []
@@ -91,10 +97,11 @@ class _Run:
         self.picks = picks
         self.acts: dict[str, list[int]] = {}
         self.times: list[int] = []
-        seen: Counter[Transition] = Counter()
+        self.steps: dict[Transition, list[int]] = {}
         for step, picked in enumerate(picks):
-            self.times.append(seen[picked])
-            seen[picked] += 1
+            happened = self.steps.setdefault(picked, [])
+            self.times.append(len(happened))
+            happened.append(step)
             who = owner(str(picked))
             if who is not None:
                 self.acts.setdefault(who, []).append(step)
@@ -104,7 +111,7 @@ class _Run:
         who = owner(str(option))
         if who is None:
             return None
-        return who, sum(1 for act in self.acts.get(who, ()) if act < step)
+        return who, bisect_left(self.acts.get(who, []), step)
 
     def gaps(self, step: int, blocking: Sequence[Transition]) -> list[Gap] | None:
         """Give whom to hold so that a step is the default's; None if that is impossible."""
@@ -131,7 +138,7 @@ class _Run:
         return Pick(step, (self.picks[step], self.times[step]), self._next(step, over))
 
     def _next(self, step: int, what: Transition) -> Occurrence:
-        return what, sum(1 for one in self.picks[:step] if one == what)
+        return what, bisect_left(self.steps.get(what, []), step)
 
 
 def _cover(edges: Mapping[int, Sequence[Gap]]) -> dict[Gap, None]:
@@ -183,18 +190,19 @@ class Guided:
 
     def __init__(self, given: Sequence[Directive]):
         self.holds = [one for one in given if isinstance(one, Hold)]
-        self.wanted = [one for one in given if isinstance(one, Pick)]
+        self.wanted: dict[Occurrence, list[Pick]] = {}
+        for one in given:
+            if isinstance(one, Pick):
+                self.wanted.setdefault(one.over, []).append(one)
         self.acts: Counter[str] = Counter()
         self.seen: Counter[Transition] = Counter()
 
     def pick(self, options: list[Transition]) -> Transition:
         """Give what the directives say, or else the default."""
         first = first_of(options, {one.who for one in self.holds if self._holds(one)})
-        over = (first, self.seen[first])
-        for at, one in enumerate(self.wanted):
+        for one in self.wanted.get((first, self.seen[first]), ()):
             this, times = one.this
-            if one.over == over and this in options and self.seen[this] == times:
-                del self.wanted[at]
+            if this in options and self.seen[this] == times:
                 first = this
                 break
         self.seen[first] += 1
