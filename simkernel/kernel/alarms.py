@@ -35,7 +35,7 @@ class Alarms:
     def __init__(self) -> None:
         # By deadline, and never beside listed timers of it: reference, message, receiver of each.
         self.ahead: dict[int, list[Any]] = {}
-        self.due = False  # whether there may be some among the active
+        self.due: list[Any] = []  # the last of these lists, some of which may be active still
 
 
 def arm(m: Machine, p: Process, effects: list[Effect], at: int, stop: int) -> int:
@@ -87,7 +87,7 @@ def ripen(m: Machine, ahead: list[Any]) -> None:
         ahead[2::3],
         strict=False,
     )
-    m.alarms.due = True
+    m.alarms.due = ahead
 
 
 def ring(m: Machine, alarm: Any, at: int, random: Callable[[], float], room: int) -> Any:
@@ -131,11 +131,12 @@ def enlist(m: Machine) -> None:
     alarms, clock = m.alarms, m.clock
     if alarms.due:
         # Once for each time that some become due, and nothing was active then: never too often.
-        alarms.due = False
-        for slot, item in enumerate(m.active):
-            if type(item) is tuple:
-                timer = m.active[slot] = _listed(m, item[1], item[3], item[5], clock.now)
-                timer.slot = slot
+        rank = {ref: number for number, ref in enumerate(alarms.due[0::3])}
+        alarms.due = []
+        active = [(slot, item) for slot, item in enumerate(m.active) if type(item) is tuple]
+        for slot, item in sorted(active, key=lambda pair: rank[pair[1][1]]):
+            timer = m.active[slot] = _listed(m, item[1], item[3], item[5], clock.now)
+            timer.slot = slot
     if alarms.ahead:
         buckets: Any = clock.buckets  # type: ignore[attr-defined]
         for due, ahead in alarms.ahead.items():

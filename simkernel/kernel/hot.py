@@ -1,8 +1,9 @@
-"""The loop of a simulation, inlined: what `Machine.burst` does, for the commonest case.
+"""The loop of a simulation, inlined: what `Machine.burst` does, for the commonest cases.
 
-The commonest case is a process that waits for any message and has exactly one. Everything else goes
-through the machine. Measured by benchmarks/bench_machine.py. The two loops are held to the same
-runs, event by event, by `tests/kernel/test_laws.py` and `tests/reference/test_loops.py`.
+These are a process that waits for any message and has exactly one, the first step and the end of a
+process that nobody watches, the effects that most steps leave, and timers that only come. All else
+goes through the machine. Measured by benchmarks/bench_machine.py. The two loops are held to the
+same runs, event by event, by `tests/kernel/test_loops.py` and `tests/reference/test_loops.py`.
 """
 
 from __future__ import annotations

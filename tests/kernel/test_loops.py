@@ -267,6 +267,33 @@ def test_an_interval_that_goes_on_is_listed_behind_what_was_armed_before() -> No
         agree(beside_an_interval, (), budget, budget, settle=True)
 
 
+async def says(word: int) -> None:
+    log(word)
+
+
+async def alone_then_a_race() -> None:
+    for number in range(3):
+        send_after(self_(), number, 1)
+        await receive()
+    for number in range(6):
+        spawn(says, number)
+
+
+def test_both_loops_draw_nothing_where_one_thing_alone_can_happen() -> None:
+    for seed in range(8):
+        agree(alone_then_a_race, (), seed)
+
+
+async def many_at_once() -> None:
+    for number in range(12):
+        send_after(self_(), number, 1)
+
+
+def test_both_loops_end_at_the_same_transition_among_timers_of_one_deadline() -> None:
+    for budget in range(10, 40):
+        agree(many_at_once, (), budget, budget, settle=True)
+
+
 def test_a_process_that_ends_at_once_gives_its_name_back_where_that_takes_time() -> None:
     async def named() -> None:
         await register(self_(), "n")
