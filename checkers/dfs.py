@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from checkers.judged import Judged
+from simkernel.kernel import codes
 from simkernel.kernel.fingerprints import fingerprint
 from simkernel.kernel.machine import Machine, Transition
 from simkernel.kernel.process import AT_REST
@@ -24,6 +25,10 @@ class Dfs:
 
     Two ways to one situation are merged only if `history()` is the same too: what will be judged at
     the end and is no part of the situation, such as a death long ago.
+
+    With `early` a plain message is handled as soon as it can be, and nothing else is tried there:
+    nobody can tell, as long as no process looks at a queue. Ends are the same, with fewer
+    situations. When one looks the search is over, and `looked` is set: it has to be made without.
     """
 
     def __init__(
@@ -31,9 +36,12 @@ class Dfs:
         run: Judged | Plain | Machine,
         *,
         merge: bool = True,
+        early: bool = False,
         depth_max: int = 100_000,
         history: Callable[[], bytes] = bytes,
     ):
+        self.early = early
+        self.looked = False
         self.run = Plain(run) if isinstance(run, Machine) else run
         self.m = self.run.m
         self.history = history
@@ -68,6 +76,9 @@ class Dfs:
                 run.restore(saved)
             elif len(options) > 1:
                 stack.append((run.snapshot(), options[1:], len(self.path)))
+            if self.early and _looks(self.m, options[0]):
+                self.looked = True
+                return
             self.path.append(options[0])
             self.transitions += 1
             run.apply(options[0])
@@ -104,7 +115,30 @@ class Dfs:
             if key in self.seen:
                 return None
             self.seen.add(key)
-        return self.run.enabled()
+        options = self.run.enabled()
+        return self._earliest(options) if self.early and len(options) > 1 else options
+
+    def _earliest(self, options: list[Transition]) -> list[Transition]:
+        """Leave only the handling of a plain message, if there is one: an ample set.
+
+        It touches the queue and the mailbox of its process alone. Others only append to the queue;
+        its own process takes what stands before it, times out once all is handled, or ends, and
+        then the message is lost either way.
+        """
+        for at, option in enumerate(options):
+            if option.kind == "handle":
+                arrived = self.m.processes[option.who].arrived
+                if arrived and arrived[0][0] == codes.S_MESSAGE and arrived[0][4] is None:
+                    if at:
+                        self._deviates = (self._deviates, len(self.path))
+                    return [option]
+        return options
+
+
+def _looks(m: Machine, transition: Transition) -> bool:
+    """Tell whether a transition could tell a message that is handled from one that is not."""
+    p = m.processes.get(transition.who) if transition.kind == "do" else None
+    return p is not None and p.effects is not None and p.effects[p.cursor][0] == codes.INFO
 
 
 class Plain:

@@ -50,19 +50,23 @@ class Depth(Base):
         self.timed = False
 
     def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
-        """Visit every situation once; as long as nobody asks for the time, whatever the bounds."""
-        if self.plan.time != ANY_TIME:
-            yield from self._search(replace(self.plan, time=ANY_TIME), limit, timeless=True)
-            if not self.timed:
-                return
-        yield from self._search(self.plan, limit)
+        """Visit every situation once; as long as nobody asks for the time, whatever the bounds, and
+        as long as nobody looks at a queue, with messages handled early."""
+        timeless = self.plan.time != ANY_TIME
+        free = replace(self.plan, time=ANY_TIME)
+        early = not (self.plan.faults or self.plan.rare or of_situations(self.plan.spec))
+        yield from self._search(free, limit, timeless=timeless, early=early)
+        if self._dfs.looked:
+            yield from self._search(free, limit, timeless=timeless)
+        if self.timed:
+            yield from self._search(self.plan, limit)
 
     def _search(
-        self, plan: Plan, limit: Limit, *, timeless: bool = False
+        self, plan: Plan, limit: Limit, *, timeless: bool = False, early: bool = False
     ) -> Iterator[tuple[Judged, str]]:
         self.time = plan.times()
         run = plan.judged(plan.recorded(), snapshots=True)
-        self._dfs = search = Dfs(run, depth_max=plan.effects, history=run.history)
+        self._dfs = search = Dfs(run, early=early, depth_max=plan.effects, history=run.history)
 
         def cut() -> bool:
             self.transitions, self.situations = search.transitions, len(search.seen)
@@ -80,7 +84,7 @@ class Depth(Base):
             self.runs = search.runs
             yield run, run.ended()
         self.timed = asked()
-        if self.timed:
+        if self.timed or search.looked:
             run.m.close()
             return
         self.transitions, self.situations = search.transitions, len(search.seen)

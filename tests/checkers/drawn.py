@@ -5,9 +5,10 @@
 goes on where the last call with that file stopped. A program is a function of its number, so that
 one which fails is made again by `--first NUMBER --cases 1`.
 
-All are searched by `rf` and `dpor`; those of few states by `dfs`, `bfs`, and `dfs` within bounds as
-well, whose searches go through every transition and cost ten times as much. Where nobody waits for
-a deadline, bounds take no outcome away; elsewhere they may, and must not add one.
+All are searched by `rf` and `dpor`; those of few states by `dfs`, with messages handled early as
+well, by `bfs`, and by `dfs` within bounds, whose searches go through every transition and cost ten
+times as much. Where nobody waits for a deadline, bounds take no outcome away; elsewhere they may,
+and must not add one.
 """
 
 from __future__ import annotations
@@ -103,6 +104,15 @@ class Case:
         self.tally[f"{engine} blocked"] += search.blocked
         return None if search.cut else found
 
+    def early(self) -> Outcomes | None:
+        """Search the same with messages handled early, unless somebody looks at a queue."""
+        run = self._plain(bounded=False)
+        search = Dfs(run, early=True, history=run.history)
+        found = frozenset(run.outcome() for _ in search.leaves())
+        self.tally["early transitions"] += search.transitions
+        self.tally["early looked"] += search.looked
+        return self.dfs() if search.looked else found
+
     def dfs(self, *, bounded: bool = False) -> Outcomes | None:
         """Search every situation, depth first."""
         run = self._plain(bounded)
@@ -150,7 +160,7 @@ def wrong(number: int, tally: Counter[str]) -> Iterator[str]:
     tally["programs"] += 1
     found = {engine: case.by_classes(engine) for engine in BY_CLASSES}
     if expected.states <= STATES_PLAIN:
-        found |= {"dfs": case.dfs()}
+        found |= {"dfs": case.dfs(), "early": case.early()}
         if number % 3:
             found |= {"bfs": case.bfs()}
         else:

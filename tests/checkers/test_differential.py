@@ -147,6 +147,18 @@ def oracle(ops: Any, network: str, settle: bool) -> set[Outcome] | None:
     return None if search.cut else found
 
 
+def early_outcomes(ops: Any, network: str, settle: bool) -> set[Outcome] | None:
+    """Give the outcomes by plain search with messages handled early; None where somebody looks."""
+    m = Machine(
+        generated.main, (ops,), network=network, clock=SymbolicClock(), snapshots=True,
+        settle=settle,
+    )  # fmt: skip
+    m.checking = True
+    search = Dfs(m, early=True, history=lambda: repr(outcome(m)).encode())
+    found = {outcome(m) for _ in search.leaves()}
+    return None if search.looked else found
+
+
 def engine_outcomes(ops: Any, network: str, settle: bool, engine: str) -> set[Outcome] | None:
     """Give the outcomes by one engine."""
 
@@ -169,6 +181,9 @@ def differences(seed: int, count: int, size: int, **kinds: bool) -> Iterator[str
         expected = oracle(ops, network, settle)
         if expected is None:
             continue
+        early = early_outcomes(ops, network, settle)
+        if early is not None and early != expected:
+            yield f"seed {seed}, program {number}: early {network} {settle} {ops}"
         for engine in ENGINES:
             reached = engine_outcomes(ops, network, settle, engine)
             if reached is not None and reached != expected:
