@@ -8,29 +8,21 @@ order that respects the dependences; so only places in the run have to be found 
 from __future__ import annotations
 
 from checkers.events import Event, Taken
-from checkers.forced import places
 from checkers.plans import Plan
 from checkers.recorder import Recorder
 
 
 class Again:
-    """Makes the events that a plan keeps again, one by one, on a recorder that has made none yet.
+    """Makes the events that a plan keeps again, on a recorder that has made none yet."""
 
-    `kept` says, for each event that the recorder has made since, where it was in the run of the
-    plan, or -1 for one that is new.
-    """
-
-    def __init__(self, recorder: Recorder, plan: Plan | None):
+    def __init__(self, recorder: Recorder, plan: Plan):
         self.recorder = recorder
-        self.plan = plan
-        self.old = [] if plan is None else plan.run.events
+        self.old = plan.run.events
         self.moved = [-1] * len(self.old)  # from places there to places here
-        self.kept: list[int] = []
         self._same = True  # so far everything is where it was
 
     def skip(self) -> None:
         """Take note that the recorder has made an event that is new."""
-        self.kept.append(-1)
         self._same = False
 
     def make(self, place: int) -> None:
@@ -38,7 +30,6 @@ class Again:
         recorder = self.recorder
         event = self.old[place]
         at = self.moved[place] = len(recorder.events)
-        self.kept.append(place)
         if at != place:
             self._same = False
         if not event.plain:
@@ -60,29 +51,6 @@ class Again:
                 spots.append((at, mode))
         recorder.last[event.actor] = at
         recorder.events.append(event)
-
-    def asked(self) -> tuple[int, int]:
-        """Give the kept events after which all came that the two runs do not have in common, in
-        both of them; and all kept events."""
-        if self.plan is None:
-            return 0, 0
-        events = self.recorder.events
-        new = dropped = -1
-        common = 0
-        for place, was in enumerate(self.kept):
-            if was >= 0:
-                common |= 1 << place
-            else:
-                new &= events[place].past
-        for event in events[len(self.kept) :]:
-            new &= event.past
-        for place in places(self.plan.run.all & ~self.plan.keep):
-            dropped &= self.old[place].past
-        both = 0
-        for place in places(common & new):
-            if dropped >> self.kept[place] & 1:
-                both |= 1 << place
-        return both, common
 
     def _moved(self, old: Event, at: int, path: int, receive: Taken | None) -> Event:
         """Give an event with the places that things have in this run."""

@@ -74,14 +74,9 @@ class History:
 
 
 class Explored(History):
-    """A run that was explored, as far as plans need it.
+    """A run that was explored, as far as plans need it."""
 
-    `kept` are the events that were kept from another run, and `asked` those of them of which plans
-    were read off there that are the same here: what keeps all but one of them, and what came after
-    it, keeps the same events of both runs.
-    """
-
-    def __init__(self, recorder: Recorder, asked: int = 0, kept: int = 0):
+    def __init__(self, recorder: Recorder):
         super().__init__(recorder.events, recorder.messages, recorder.consumed)
         # Not the recorder: of a run that is over its machine and all its processes may go.
         self.flags = recorder.flags
@@ -93,8 +88,6 @@ class Explored(History):
         self.handled = recorder.handled
         self.worded = recorder.worded
         self.lost = recorder.lost
-        self.asked = asked
-        self.kept = kept
         self.left = self._left(recorder)
         self.crashes = list(self._crashes(recorder))
         self.crashed: int = sum(
@@ -221,8 +214,6 @@ def plans(run: Explored) -> Iterator[Plan]:
     for place in range(len(run.events) - 1, -1, -1):
         event = run.events[place]
         yield from _races(run, place, event)
-        if run.asked >> place & 1:
-            continue
         for option in event.options:
             if option != event.step:
                 keep = run.all & ~run.after(place)
@@ -242,8 +233,6 @@ def plans(run: Explored) -> Iterator[Plan]:
 
 def _races(run: Explored, place: int, event: Event) -> Iterator[Plan]:
     races = event.races
-    if run.kept >> place & 1:
-        races &= ~run.asked
     while races:
         earlier = races.bit_length() - 1
         races &= ~(1 << earlier)

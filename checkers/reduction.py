@@ -44,7 +44,8 @@ class Reduction:
         self.recorder: Recorder | None = None
         # By how many crashes they have: a class says nothing of those in which fewer happen.
         self._waiting: dict[int, list[Plan]] = {}
-        self._refused: set[tuple[int, ...]] = set()
+        # Plans that were found impossible, or part of a class, which they will always be.
+        self._settled: set[tuple[Any, ...]] = set()
 
     def ends(self, cut: Callable[[], bool] = lambda: False) -> Iterator[Machine]:
         """Yield the machine at the end of one run of every class.
@@ -74,7 +75,7 @@ class Reduction:
                 yield recorder.m
                 if self.cut:
                     return
-                explored = Explored(recorder, *self.again.asked())
+                explored = Explored(recorder)
                 recorder.close()
                 for one in plans(explored):
                     if not self._known(one):
@@ -106,20 +107,28 @@ class Reduction:
                 smaller = Plan(plan.run, keep, plan.actor, plan.want, plan.place)
                 if not self._known(smaller):
                     self._wait(smaller)
-            self._refused.add(self._key(plan))
+            self._settled.add(self._key(plan))
         return None
 
     def _known(self, plan: Plan) -> bool:
+        """Tell whether a plan need not be run."""
         last = plan.run.last_of(plan.keep)
-        if any(self.classes.has([number, *last]) for number in plan.expected(self.identities)):
+        key = self._key(plan, last)
+        if key in self._settled:
             return True
-        return bool(self._refused) and self._key(plan) in self._refused
+        if any(self.classes.has([number, *last]) for number in plan.expected(self.identities)):
+            self._settled.add(key)
+            return True
+        return False
 
-    def _key(self, plan: Plan) -> Any:
+    def _key(self, plan: Plan, last: list[int] | None = None) -> Any:
+        """Tell plans apart; `last` are the last events that it keeps, if they are known."""
         want = plan.want
+        if last is None:
+            last = plan.run.last_of(plan.keep)
         if type(want) is Message:
             want = plan.run.events[want.came].number
-        return (plan.actor, want, *plan.run.last_of(plan.keep))
+        return (plan.actor, want, *last)
 
     # --- Runs ----------------------------------------------------------------------------------
 
@@ -128,11 +137,9 @@ class Reduction:
         m = self.make()
         m.checking = True
         recorder = Recorder(m, self.identities, self.flags, by_message=self.by_message)
-        plan, order = found if found is not None else (None, [])
-        self.again = Again(recorder, plan)
-        if plan is not None and not self._begin(recorder, plan, order):
+        if found is not None and not self._begin(recorder, *found):
             self.blocked += 1
-            self._refused.add(self._key(plan))
+            self._settled.add(self._key(found[0]))
             recorder.close()
             return None
         self._go_on(recorder)
@@ -141,11 +148,12 @@ class Reduction:
 
     def _begin(self, recorder: Recorder, plan: Plan, order: list[int]) -> bool:
         """Make the events of a plan; False if its last one cannot be."""
+        again = Again(recorder, plan)
         for place in order:
             if place >= 0:
-                self.again.make(place)
+                again.make(place)
             elif self._new(recorder, plan):
-                self.again.skip()
+                again.skip()
             else:
                 return False
         return True

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.bench_explore import fan_in, readers
 from checkers.again import Again
 from checkers.events import Event
-from checkers.plans import Explored, Plan, plans
+from checkers.plans import Plan
 from checkers.recorder import Recorder
 from checkers.reduction import Reduction
 from checkers.watched import Watched
@@ -29,7 +28,6 @@ class Anew(Again):
         """Make the event at a place of the run of the plan."""
         event = self.old[place]
         self.moved[place] = len(self.recorder.events)
-        self.kept.append(place)
         self.recorder.do(event.actor, event.step, list(event.options))
 
 
@@ -41,10 +39,10 @@ class Twice(Reduction):
     def _run(self, found: tuple[Plan, list[int]] | None) -> Recorder | None:
         recorder = super()._run(found)
         if recorder is not None and found is not None:
-            again = self.again
-            other = self.anew(*found)
-            assert recorded(recorder) == recorded(other)
-            self.repeated += sum(1 for place in again.kept if place >= 0 and again.old[place].plain)
+            plan, order = found
+            assert recorded(recorder) == recorded(self.anew(plan, order))
+            events = plan.run.events
+            self.repeated += sum(1 for place in order if place >= 0 and events[place].plain)
         return recorder
 
     def anew(self, plan: Plan, order: list[int]) -> Recorder:
@@ -52,7 +50,7 @@ class Twice(Reduction):
         m = self.make()
         m.checking = True
         recorder = Recorder(m, self.identities, self.flags, by_message=self.by_message)
-        careful, again = Anew(recorder, plan), self.again
+        careful = Anew(recorder, plan)
         for place in order:
             if place >= 0:
                 careful.make(place)
@@ -60,7 +58,6 @@ class Twice(Reduction):
                 assert self._new(recorder, plan)
                 careful.skip()
         self._go_on(recorder)
-        assert (careful.kept, careful.asked()) == (again.kept, again.asked())
         recorder.close()
         return recorder
 
@@ -140,50 +137,3 @@ def test_what_only_the_kernel_has_is_recorded_the_same(network: str, by_message:
             pass
         repeated += search.repeated
     assert repeated > 1_000
-
-
-class Spared(Reduction):
-    """Holds what `asked` spares, a look whether a plan is known: whatever it spares has to be."""
-
-    spared = 0
-
-    def check(self) -> None:
-        """Compare the plans of the last run with all that it has."""
-        recorder = self.recorder
-        assert recorder is not None
-        few = {told(plan) for plan in plans(Explored(recorder, *self.again.asked()))}
-        for plan in plans(Explored(recorder)):
-            if told(plan) not in few:
-                self.spared += 1
-                waiting = {self._key(other) for some in self._waiting.values() for other in some}
-                assert self._known(plan) or self._key(plan) in waiting
-
-
-def told(plan: Plan) -> Any:
-    """Tell plans of one run apart."""
-    return (plan.keep, plan.actor, str(plan.want), plan.place)
-
-
-@pytest.mark.parametrize(
-    ("main", "size", "by_message"), [(fan_in, 4, True), (readers, 4, False), (readers, 4, True)]
-)
-def test_plans_that_another_run_had_already_are_known(
-    main: Any, size: int, by_message: bool
-) -> None:
-    search = Spared(made(main, (size,), "node"), by_message=by_message)
-    for _ in search.ends():
-        search.check()
-    if main is fan_in:
-        assert search.spared > 0
-
-
-@pytest.mark.parametrize("by_message", [True, False])
-def test_plans_of_random_programs_that_another_run_had_are_known(by_message: bool) -> None:
-    spared = 0
-    for number in range(500):
-        program, network, _ = drawn.drawn(number)
-        search = Spared(partial(machine, program, network), by_message=by_message)
-        for _ in search.ends(lambda: search.runs > 60):  # noqa: B023
-            search.check()
-        spared += search.spared
-    assert spared > 50
