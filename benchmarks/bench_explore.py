@@ -4,8 +4,12 @@ The peers do the same job without the reduction: plain depth-first search, for o
 reach is 2,000 runs/s for `rf` and 1,000 for `dpor`, on one core, and 10,000 situations a second.
 """
 
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from benchmarks.case import Case
@@ -16,6 +20,8 @@ from simkernel import GenStateMachine, choose, ets, receive, self_, send, spawn
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.symbolic import SymbolicClock
 
+ROOT = Path(__file__).resolve().parents[1]
+RUNS = 6_000  # of a check by workers: those that learn are made by one process
 SENDERS = 6
 READERS = 8
 SITUATIONS = 871  # of a commit of two participants
@@ -133,6 +139,19 @@ def states(number: int, count: int) -> None:
     assert len(search.seen) == count, len(search.seen)
 
 
+def checked(workers: int, runs: int) -> float:
+    """Give the wall time in ns of a check by so many workers: the best of three."""
+    spec = str(ROOT / "specs" / "guide" / "agent_fsm_fixed.py")
+    command = [sys.executable, "-m", "simkernel", "check", "--no-corpus", "--quiet", "--strategy"]
+    command += ["walk", "--runs", str(runs), "--seconds", "600", "--workers", str(workers), spec]
+    best = []
+    for _ in range(3):
+        start = time.perf_counter_ns()
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+        best.append(time.perf_counter_ns() - start)
+    return float(min(best))
+
+
 def promised(runs: int, per_second: int) -> float:
     """Give the nanoseconds that so many runs may take."""
     return 1e9 * runs / per_second
@@ -141,6 +160,15 @@ def promised(runs: int, per_second: int) -> float:
 def cases() -> list[Case]:
     """Measure; the peer of the first two is what we mean to reach."""
     return [
+        Case(
+            name="explore: two workers, wall time on two cores",
+            ours=partial(checked, 2, RUNS),
+            peer=partial(checked, 1, RUNS),
+            units=RUNS,
+            target_ratio=1.7,
+            unit="runs",
+            peer_name="one worker",
+        ),
         Case(
             name="explore: rf, messages to one process",
             ours=partial(classes, fan_in, SENDERS, 720, by_message=True),

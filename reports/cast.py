@@ -70,12 +70,14 @@ class Cast:
         return f"{stem[: most - len(number) - 2]}… {number}"
 
     def named(self, text: str) -> str:
-        """Write short names for the pids of a text, and shorten reasons.
+        r"""Write short names for the pids of a text, and shorten reasons.
 
         >>> Cast({"<root.1>": Role("<root.1>", "Counter", "server")}).named("to <root.1>")
         'to Counter'
         >>> Cast().named("(Raised(name='ValueError', message='no'), stack[spec.bank.pay:7])")
         'ValueError: no, at pay:7'
+        >>> Cast().named(r"Raised(name='AssertionError', message='1 == 2\n  - 2')")
+        'AssertionError: 1 == 2 …'
         >>> Cast().named("('timeout', (<class simkernel.otp.gen_server.GenServer>, 'call', (1,)))")
         "('timeout', (GenServer, 'call', (1,)))"
         """
@@ -149,5 +151,7 @@ def _place(found: re.Match[str]) -> str:
 
 
 def _error(found: re.Match[str]) -> str:
-    message = found[2] if found[2] is not None else found[3]
+    message, more, _ = (found[2] if found[2] is not None else found[3]).partition("\\n")
+    if more:
+        message = f"{message.rstrip()} …"  # the text of a term has its line breaks written out
     return f"{found[1]}: {message}" if message else found[1]

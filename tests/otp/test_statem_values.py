@@ -203,7 +203,7 @@ def test_a_machine_that_sets_timeouts_again_and_again_has_finitely_many_situatio
     searched = check(of(main), {}, strategy="dfs", time="any", budget=budget).searched
     # It has no end, but the search has: nothing was left to try.
     assert (searched.runs, searched.why_stopped) == (0, "")
-    assert 100 < (searched.situations or 0) < 1_000
+    assert 90 < (searched.situations or 0) < 1_000
 
 
 @pytest.mark.rule("17.56")
