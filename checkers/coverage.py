@@ -19,17 +19,34 @@ from simkernel.terms import show
 TIMEOUTS = ("state_timeout", "timeout")
 
 
+Named = tuple[str, str]
+"""The module and the name of a class."""
+
+
 @dataclass
 class Coverage:
-    """By class, as text: states entered, changes of state, timeouts set and fired."""
+    """By class, as text: states entered, changes of state, timeouts set and fired.
 
-    entered: dict[type, set[str]] = field(default_factory=dict)
-    changed: dict[type, set[tuple[str, str]]] = field(default_factory=dict)
-    armed: dict[type, set[str]] = field(default_factory=dict)
-    fired: dict[type, set[str]] = field(default_factory=dict)
+    A class of a spec cannot be sent from one process to another, so that it stands for itself by
+    name; what its source declares is sent along.
+    """
 
-    def noted(self, cls: type, kind: str, fields: dict[str, Any]) -> None:
+    entered: dict[Named, set[str]] = field(default_factory=dict)
+    changed: dict[Named, set[tuple[str, str]]] = field(default_factory=dict)
+    armed: dict[Named, set[str]] = field(default_factory=dict)
+    fired: dict[Named, set[str]] = field(default_factory=dict)
+    read: dict[Named, Declared] = field(default_factory=dict)
+    _classes: dict[Named, type] = field(default_factory=dict, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        for named in self._classes:
+            self._read(named)
+        return {**vars(self), "_classes": {}}
+
+    def noted(self, of: type, kind: str, fields: dict[str, Any]) -> None:
         """Take a note of a machine of this class."""
+        cls = of.__module__, of.__qualname__
+        self._classes[cls] = of
         if kind == "state entered":
             state = show(fields["state"])
             self.entered.setdefault(cls, set()).add(state)
@@ -51,12 +68,20 @@ class Coverage:
                 mine.setdefault(cls, set()).update(texts)
         for cls, pairs in other.changed.items():
             self.changed.setdefault(cls, set()).update(pairs)
+        self.read.update(other.read)
+        self._classes.update(other._classes)
+
+    def _read(self, cls: Named) -> Declared:
+        """Give what the source of a class declares."""
+        if cls not in self.read:
+            self.read[cls] = declared(self._classes[cls])
+        return self.read[cls]
 
     def gaps(self) -> Iterator[tuple[str, str]]:
         """Give what has not been seen: the kind, and a sentence."""
-        for cls in sorted(self.entered, key=lambda cls: (cls.__module__, cls.__qualname__)):
-            machine = declared(cls)
-            name, entered = cls.__qualname__, self.entered[cls]
+        for cls in sorted(self.entered):
+            machine = self._read(cls)
+            name, entered = cls[1], self.entered[cls]
             for state in sorted(machine.states - entered):
                 yield "never reached", f"{name}: state {state} was never reached"
             for old, new in sorted(machine.changes - self.changed.get(cls, set())):

@@ -97,6 +97,17 @@ def test_runs_shared_by_workers_come_to_the_same(here: Path, strategy: str) -> N
     assert comparable(two) == comparable(one)
 
 
+SPECS = Path(__file__).resolve().parents[2] / "specs"
+
+
+@pytest.mark.parametrize("spec", ["guide/agent_fsm_fixed", "guide/application", "guide/agent_fsm"])
+def test_what_was_seen_of_state_machines_and_supervisors_comes_along(here: Path, spec: str) -> None:
+    options = (str(SPECS / f"{spec}.py"), "--no-corpus", "--runs", "200", "--seconds", "60")
+    assert comparable(checked(here, *options, "--workers", "2")) == comparable(
+        checked(here, *options)
+    )
+
+
 def test_with_faults_too(here: Path) -> None:
     options = ("race.py", "--faults", "1", "--runs", "600", "--seconds", "60")
     three = checked(here, *options, "--workers", "3")
