@@ -12,6 +12,7 @@ from typing import Any
 
 from checkers.judged import Judged
 from simkernel.kernel import codes
+from simkernel.kernel.driver import seldom_collected
 from simkernel.kernel.fingerprints import fingerprint
 from simkernel.kernel.machine import Machine, Transition
 from simkernel.kernel.process import AT_REST
@@ -59,6 +60,10 @@ class Dfs:
 
         `cut` is asked now and then; once it says yes the search is over and `self.cut` is set.
         """
+        with seldom_collected():
+            yield from self._leaves(cut)
+
+    def _leaves(self, cut: Callable[[], bool]) -> Iterator[list[Transition]]:
         run = self.run
         stack: list[tuple[Any, list[Transition], int]] = []
         options = self._options()

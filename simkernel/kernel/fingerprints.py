@@ -214,8 +214,9 @@ class _Walk:
         self.m = m
         self.out: list[bytes] = []
         self.rename = Renaming()
-        self.processes = {**m.dying, **m.processes}
+        self.processes = {**m.dying, **m.processes} if m.dying else m.processes
         self.done: set[Pid] = set()
+        self.dead = 0  # of those that are done
         self.followed = 0  # names whose processes have been walked
 
     def all(self) -> None:
@@ -229,7 +230,9 @@ class _Walk:
         for table in sorted(m.tables.by_ref.values(), key=self._table_key):
             self._term(_table(table))
             self._reachable()
-        left = [p for pid, p in self.processes.items() if pid not in self.done]
+        left: list[Process] = []
+        if len(self.done) < len(self.processes) + self.dead:
+            left = [p for pid, p in self.processes.items() if pid not in self.done]
         while left:
             first = min(left, key=self._blank_key)
             self.rename(first.pid)
@@ -239,26 +242,24 @@ class _Walk:
         self._time()
 
     def _reachable(self) -> None:
-        numbers = self.rename.numbers
+        numbers, processes, m, out = self.rename.numbers, self.processes, self.m, self.out
         while self.followed < len(numbers):
             names = list(numbers)
             for name in names[self.followed :]:
-                if type(name) is Pid:
-                    self.done.add(name)
-                    p = self.processes.get(name)
-                    if p is None:
-                        self._term(("dead", name))
-                    else:
-                        self._process(p)
+                if type(name) is not Pid:
+                    continue
+                self.done.add(name)
+                p = processes.get(name)
+                if p is None:
+                    self.dead += 1
+                    self._term(("dead", name))
+                    continue
+                encoded, known, _, _ = _parts(m, p)
+                out.append(encoded)
+                # How many names there are is known from the bytes.
+                found = [numbers.setdefault(one, len(numbers)) for one in known]
+                out.append(bytes(found) if len(numbers) <= 256 else repr(found).encode())
             self.followed = len(names)
-
-    def _process(self, p: Process) -> None:
-        encoded, names, _, _ = _parts(self.m, p)
-        self.out.append(encoded)
-        # How many names there are is known from the bytes.
-        numbers = self.rename.numbers
-        found = [numbers.setdefault(name, len(numbers)) for name in names]
-        self.out.append(bytes(found) if len(numbers) <= 256 else repr(found).encode())
 
     def _term(self, term: Any) -> None:
         self.out.append(canonical(term, self.rename))
@@ -287,6 +288,13 @@ class _Walk:
     def _time(self) -> None:
         """Encode timers with their deadlines relative to now, and the instants still held."""
         m = self.m
+        if (
+            not (m.timers or m.faults is not None or m.bounded is not None)
+            and all(p.timer is None for p in self.processes.values())
+            and Instant not in map(type, self.rename.numbers)
+        ):
+            self.out.append(b"still, %d" % m.reached_horizon)
+            return
         timers: list[tuple[Any, Timer]] = []
         for ref, timer in m.timers.items():
             known = self.rename.numbers.get(ref)
