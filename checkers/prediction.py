@@ -161,7 +161,7 @@ class Predictor(Reduction):
             if self.found.candidates >= most or over():
                 self.found.stopped = f"{self.found.candidates} candidates were made"
                 return
-            if self._known(plan):
+            if self.known(plan):
                 continue
             self.found.candidates += 1
             arrangement = arranged(plan)
@@ -182,7 +182,7 @@ class Predictor(Reduction):
                 if one is not None:
                     yield one
                 continue
-            ended = driver.BUDGET if self.cut else self.judged.ended()
+            ended = driver.BUDGET if recorder.too_long else self.judged.ended()
             found = tuple(self.judged.findings(ended))
             path = list(recorder.path)
             recorder.close()

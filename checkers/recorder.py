@@ -73,6 +73,7 @@ class Recorder(Actors):
         self.ended: list[tuple[int, Pid]] = []  # (event, whose end it was that could have crashed)
         self.idle = False  # whether somebody crashed after all else had happened
         self.early: set[tuple[str, Pid]] = set()  # who has handled what kind early
+        self.too_long = False  # whether the run was cut
         self.keepers: set[Any] = set()  # who has kept a monitor back
         self._who: Any = None
         self._found: list[Access] = []
@@ -84,7 +85,7 @@ class Recorder(Actors):
         """End the run for good; the machine may go when nobody looks at it any more."""
         self.m.close()
         # Without circles it goes at once, and the collector has little to do.
-        self.m.watching = None
+        self.m.watching = self.m.judged = None
         self.m.clock.attach(None)
 
     def relaxed(self, pid: Pid) -> bool:

@@ -4,23 +4,53 @@
 mailbox for known once it is known which message each receive took. Both are the same search.
 
 A run is made and recorded; then its plans are looked at. A plan that is part of a class that was
-explored is dropped; any other is run to its end and gives a class that is new.
+explored is dropped; any other is run to its end and gives a class that is new. That goes on in
+rounds (`checkers.lanes`), which several processes may make together (`checkers.team`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from checkers.again import Again
 from checkers.classes import Classes
 from checkers.events import Actor, Identities, Message
 from checkers.footprints import Widen
+from checkers.lanes import LANES, Counts, Lane, gifts, level_of
 from checkers.plans import Explored, Plan, arrangements, plans
 from checkers.recorder import Recorder
 from checkers.watched import Watched
 from simkernel.kernel.driver import seldom_collected
-from simkernel.kernel.machine import Machine, Transition
+from simkernel.kernel.machine import Transition
+
+
+class Given(NamedTuple):
+    """A plan that goes to another lane."""
+
+    taker: int
+    plan: Plan
+
+
+Found = tuple[Plan, list[int]]
+"""A plan that is part of no class so far, and an order of its events."""
+
+
+@dataclass
+class Turn:
+    """What a lane did in a round."""
+
+    lane: int
+    what: str = ""  # "run", "known", "blocked" if its plan could not be made, "widen", "cut"
+    level: int = 0  # the crashes in its plan
+    numbers: list[int] = field(default_factory=list)  # the class of its run
+    transitions: int = 0
+    too_long: bool = False
+    flag: Any = None  # what more has to be told apart
+    settled: list[Any] = field(default_factory=list)  # plans that were found impossible
+    waiting: Counts = field(default_factory=dict)  # what is left in the lane
+    recorder: Recorder | None = None
 
 
 class Reduction:
@@ -42,62 +72,108 @@ class Reduction:
         self.blocked = 0
         self.cut = False
         self.recorder: Recorder | None = None
-        # By how many crashes they have: a class says nothing of those in which fewer happen.
-        self._waiting: dict[int, list[Plan]] = {}
+        # A class says nothing of those in which fewer crash, so that those come first.
+        self.level: int | None = 0
+        self._lanes = {lane: Lane() for lane in range(LANES)}
+        self._given: list[Given] = []  # on their way to another lane
         # Plans that were found impossible, or part of a class, which they will always be.
         self._settled: set[tuple[Any, ...]] = set()
 
-    def ends(self, cut: Callable[[], bool] = lambda: False) -> Iterator[Machine]:
+    def ends(self, cut: Callable[[], bool] = lambda: False) -> Iterator[Watched]:
         """Yield the machine at the end of one run of every class.
 
         `cut` is asked before each run; once it says yes the search is over and `self.cut` is set.
         """
         with seldom_collected():
-            yield from self._ends(cut)
+            while self.level is not None and not self.cut:
+                yield from self._round(cut)
 
-    def _ends(self, cut: Callable[[], bool]) -> Iterator[Machine]:
-        found: tuple[Plan, list[int]] | None = None
-        while True:
-            if cut():
-                self.cut = True
-                return
-            try:
-                recorder = self._run(found)
-            except Widen as more:
-                self.flags |= {more.flag}
+    # --- Rounds --------------------------------------------------------------------------------
+
+    def _round(self, cut: Callable[[], bool]) -> Iterator[Watched]:
+        """Let every lane make a run, and put together what they lead to."""
+        turns: list[Turn] = []
+        explored: list[tuple[int, Explored]] = []
+        for turn in self.exchange(self._turns(cut)):
+            turns.append(turn)
+            self._settled.update(turn.settled)
+            if turn.what == "widen":
+                self.flags |= {turn.flag}
                 self.begins_again()
-                found = None
-                continue
-            if recorder is not None:
-                self.runs += 1
-                self.classes.add([event.number for event in recorder.events])
-                self.recorder = recorder
-                yield recorder.m
-                if self.cut:
-                    return
-                explored = Explored(recorder)
-                recorder.close()
-                for one in plans(explored):
-                    if not self._known(one):
-                        self._wait(one)
-            found = self._next()
-            if found is None:
                 return
+            self.blocked += turn.what == "blocked"
+            if turn.what == "run":
+                yield from self._over(turn, explored)
+            if self.cut:
+                return
+        self._share(turns)
+        for lane, run in explored:
+            for plan in plans(run):
+                if not self.known(plan):
+                    self._lanes[lane].push(plan)
+
+    def exchange(self, turns: Iterator[Turn]) -> Iterator[Turn]:
+        """Give the turns of all lanes, and what was given away: here all are ours."""
+        return turns
+
+    def _turns(self, cut: Callable[[], bool]) -> Iterator[Turn]:
+        """Let every lane take a plan; then make them, one by one."""
+        taken = [self._taken(lane) for lane in self._lanes]
+        for turn, found in taken:
+            if turn.what and cut():
+                self.cut = True
+                turn.what = "cut"
+            elif found is not None and self.known(found[0]):
+                turn.what = "known"  # by what lanes before it have come to
+            elif turn.what:
+                self._make(turn, found)
+            yield turn
+
+    def _over(self, turn: Turn, explored: list[tuple[int, Explored]]) -> Iterator[Watched]:
+        """Take note of a class that is new."""
+        self.runs += 1
+        self.transitions += turn.transitions
+        self.classes.add(turn.numbers)
+        self.cut = self.cut or turn.too_long
+        if turn.recorder is not None:
+            recorder = self.recorder = turn.recorder
+            yield recorder.m
+            explored.append((turn.lane, Explored(recorder)))
+            recorder.close()
+
+    def _share(self, turns: list[Turn]) -> None:
+        """Let lanes have plans of others, and see with how many crashes to go on."""
+        for gift in self._given:
+            turns[gift.taker].waiting[gift.plan.crashes] = 1
+            if gift.taker in self._lanes:
+                self._lanes[gift.taker].put_under(gift.plan)
+        waiting = [turn.waiting for turn in turns]
+        made = [{turn.level: 1} for turn in turns if turn.what]
+        level = self.level = level_of([*waiting, *made])
+        self._given = [
+            Given(taker, self._lanes[giver].give())
+            for giver, taker in (gifts(waiting, level) if level is not None else ())
+            if giver in self._lanes
+        ]
 
     # --- Plans ---------------------------------------------------------------------------------
 
-    def _wait(self, plan: Plan) -> None:
-        self._waiting.setdefault(plan.crashes, []).append(plan)
+    def _taken(self, at: int) -> tuple[Turn, Found | None]:
+        """Take the next plan of a lane, if there is one."""
+        turn = Turn(at)
+        found = None
+        if not self.classes.count:
+            turn.what = "" if at else "run"  # the first run of all has no plan
+        elif (found := self._next(self._lanes[at], turn.settled)) is not None:
+            turn.what, turn.level = "run", found[0].crashes
+        turn.waiting = self._lanes[at].counts()
+        return turn, found
 
-    def _next(self) -> tuple[Plan, list[int]] | None:
-        """Give the next plan that is part of no class so far, with the order of its events; those
-        with the fewest crashes first."""
-        while self._waiting:
-            fewest = min(self._waiting)
-            plan = self._waiting[fewest].pop()
-            if not self._waiting[fewest]:
-                del self._waiting[fewest]
-            if self._known(plan):
+    def _next(self, lane: Lane, settled: list[Any]) -> Found | None:
+        """Give the next plan that is part of no class so far, with the order of its events."""
+        assert self.level is not None
+        while (plan := lane.pop(self.level)) is not None:
+            if self.known(plan):
                 continue
             if plan.place < 0:
                 return plan, [*_places(plan.keep), -1]
@@ -105,12 +181,13 @@ class Reduction:
                 if keep == plan.keep:
                     return plan, order
                 smaller = Plan(plan.run, keep, plan.actor, plan.want, plan.place)
-                if not self._known(smaller):
-                    self._wait(smaller)
-            self._settled.add(self._key(plan))
+                if not self.known(smaller):
+                    lane.push(smaller)
+            settled.append(self._key(plan))
+            self._settled.add(settled[-1])
         return None
 
-    def _known(self, plan: Plan) -> bool:
+    def known(self, plan: Plan) -> bool:
         """Tell whether a plan need not be run."""
         last = plan.run.last_of(plan.keep)
         key = self._key(plan, last)
@@ -132,18 +209,31 @@ class Reduction:
 
     # --- Runs ----------------------------------------------------------------------------------
 
-    def _run(self, found: tuple[Plan, list[int]] | None) -> Recorder | None:
+    def _make(self, turn: Turn, found: Found | None) -> None:
+        """Make a run, and note in the turn what became of it."""
+        try:
+            recorder = turn.recorder = self._run(found)
+        except Widen as more:
+            turn.what, turn.flag = "widen", more.flag
+            return
+        if recorder is None:
+            assert found is not None
+            turn.what = "blocked"
+            turn.settled.append(self._key(found[0]))
+            return
+        turn.numbers = [event.number for event in recorder.events]
+        turn.transitions = len(recorder.path)
+        turn.too_long = recorder.too_long
+
+    def _run(self, found: Found | None) -> Recorder | None:
         """Make a run that begins with the events of a plan; None if its last one cannot be."""
         m = self.make()
         m.checking = True
         recorder = Recorder(m, self.identities, self.flags, by_message=self.by_message)
         if found is not None and not self._begin(recorder, *found):
-            self.blocked += 1
-            self._settled.add(self._key(found[0]))
             recorder.close()
             return None
         self._go_on(recorder)
-        self.transitions += len(recorder.path)
         return recorder
 
     def _begin(self, recorder: Recorder, plan: Plan, order: list[int]) -> bool:
@@ -191,7 +281,7 @@ class Reduction:
             if found is None:
                 return
             if len(recorder.path) >= self.depth_max:
-                self.cut = True
+                recorder.too_long = True
                 return
             actor, options = found
             recorder.do(actor, options[0], options)

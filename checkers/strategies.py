@@ -137,10 +137,10 @@ class ByClasses(Base):
 
     def _machine(self) -> Watched:
         plan = replace(self.plan, time=ANY_TIME)
-        self._run = plan.judged(plan.recorded(), kind=Watched)
-        m = self._run.m
-        assert isinstance(m, Watched)
-        return m
+        run = plan.judged(plan.recorded(), kind=Watched)
+        assert isinstance(run.m, Watched)
+        run.m.judged = run
+        return run.m
 
     def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
         """Make one run of every class, whatever its times, and where it matters within bounds."""
@@ -150,12 +150,13 @@ class ByClasses(Base):
             return bool(self.cut)
 
         search = self.reduction
-        for _ in search.ends(cut):
+        for m in search.ends(cut):
             self._count()
-            ended = driver.BUDGET if search.cut else self._run.ended()
-            if self._as_it_is() or not self._run.findings(ended):
+            run = m.judged
+            ended = driver.BUDGET if search.cut else run.ended()
+            if self._as_it_is() or not run.findings(ended):
                 self._settings = None
-                yield self._run, ended
+                yield run, ended
             elif (found := self._within_bounds()) is not None:
                 yield found
         self._count()

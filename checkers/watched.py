@@ -18,6 +18,7 @@ class Watched(Machine):
     def __init__(self, *args: Any, **options: Any):
         self.watching: Callable[[Pid, tuple[Any, ...]], None] | None = None
         self.looked = False
+        self.judged: Any = None  # what will judge it at its end
         super().__init__(*args, **options)
 
     def into(self, dest: Pid, signal: tuple[Any, ...]) -> None:
