@@ -40,6 +40,7 @@ class _Progress:
     hits: int = 0
     clock_reads: frozenset[str] = frozenset()
     best: Counterexample | None = None
+    best_at: int = 0  # which run of the search it is
     reached: frozenset[str] = frozenset()  # of the goals that some run has to reach
     suspected: frozenset[str] = frozenset()  # not fulfilled when a run was cut
     coverage: Coverage = field(default_factory=Coverage)
@@ -66,8 +67,9 @@ class _Progress:
         if one.counterexample is not None:
             self._offer(one.counterexample)
 
-    def judge(self, run: Judged, ended: str, settings: Callable[[], Settings]) -> None:
-        """Note what a run that has ended shows; keep the shortest run with findings."""
+    def judge(self, run: Judged, ended: str, settings: Callable[[], Settings], at: int = 0) -> None:
+        """Note what a run that has ended shows; keep the shortest run with findings, and that it
+        was the run `at` so many of a search."""
         m = run.m
         self.runs += 1
         self.clock_reads |= frozenset(m.clock_reads)
@@ -80,6 +82,7 @@ class _Progress:
         self.hits += bool(found)
         if found and self._better(found, m.count):
             self.best = Counterexample(tuple(found), settings(), m.count, ended)
+            self.best_at = at
 
     def _offer(self, example: Counterexample) -> None:
         if self._better(example.findings, example.transitions):
@@ -140,7 +143,7 @@ def check(
     def limit(share: float) -> str:
         state.seconds = elapsed()
         if fleet is None or not fleet.child:
-            progress(state.runs, search.transitions, state.best is not None)
+            progress(max(state.runs, search.runs), search.transitions, state.best is not None)
         if state.seconds > share * budget.seconds:
             return f"the budget of {share * budget.seconds:g} s is spent"
         if search.situations is not None and search.situations > budget.situations:

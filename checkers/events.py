@@ -13,11 +13,14 @@ Actor = tuple[Any, ...]
 """Who an event belongs to: ("body", pid), ("queue", pid), ("way", sender, dest), ("timer", ref),
 ("wait", pid) for a deadline of a receive."""
 
+Label = tuple[Any, ...]
+"""Which way an event went: (kind, way), or ("take", the event that sent what was taken)."""
+
 
 class Like(NamedTuple):
     """What is known of an event whatever came before it in other processes: see `Identities`."""
 
-    label: Any  # (kind, way), or ("take", the event that sent it)
+    label: Label
     roots: tuple[int, ...]  # what caused it directly
     others: tuple[int, ...]  # what it comes after besides, and touches nothing in common with
     accesses: tuple[Access, ...]
@@ -35,17 +38,21 @@ class Identities:
         self.numbers: dict[Any, int] = {}
         self.next: dict[tuple[Actor, int], dict[Any, Like]] = {}
 
-    def number(self, actor: Actor, label: Any, after: tuple[int, ...]) -> int | None:
+    def number(self, actor: Actor, label: Label, after: tuple[int, ...]) -> int | None:
         """Give the number of an event that comes right after these, if there was one."""
         return self.numbers.get((actor, label, after))
 
     def add(self, actor: Actor, previous: int, after: tuple[int, ...], like: Like) -> int:
         """Number a new event; `previous` is the number of its actor's event before it, or -1."""
         number = self.numbers[actor, like.label, after] = len(self.numbers)
+        self.know(actor, previous, like)
+        return number
+
+    def know(self, actor: Actor, previous: int, like: Like) -> None:
+        """Remember what such an event is like."""
         touched = tuple((thing, told(mode)) for thing, mode in like.accesses)
         key = (like.label, like.roots, like.others, like.victim, touched)
         self.next.setdefault((actor, previous), {}).setdefault(key, like)
-        return number
 
 
 class Message:

@@ -29,7 +29,11 @@ SHARES = 8  # for each worker, if the runs are enough
 class Judge(Protocol):
     """What is found is told to it."""
 
-    def judge(self, run: Judged, ended: str, settings: Callable[[], Settings]) -> None: ...
+    best_at: int
+
+    def judge(
+        self, run: Judged, ended: str, settings: Callable[[], Settings], at: int = 0
+    ) -> None: ...
 
 
 class Hunt(Protocol):

@@ -54,7 +54,7 @@ class Lane:
 
 
 class Gift(NamedTuple):
-    """A plan that goes from one lane to another."""
+    """A plan is to go from one lane to another."""
 
     giver: int
     taker: int

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, NamedTuple
 
 from checkers.again import Again
@@ -30,7 +31,8 @@ class Given(NamedTuple):
     """A plan that goes to another lane."""
 
     taker: int
-    plan: Plan
+    level: int  # the crashes in it
+    plan: Any  # a Plan; what it is made from, if another process has it
 
 
 Found = tuple[Plan, list[int]]
@@ -48,24 +50,38 @@ class Turn:
     transitions: int = 0
     too_long: bool = False
     flag: Any = None  # what more has to be told apart
-    settled: list[Any] = field(default_factory=list)  # plans that were found impossible
+    key: Any = None  # of its plan
+    settled: list[Any] = field(default_factory=list)  # plans that were found impossible on the way
     waiting: Counts = field(default_factory=dict)  # what is left in the lane
+    # Of what follows other processes know nothing.
     recorder: Recorder | None = None
+    plan: Plan | None = None
+
+
+Exchange = Callable[[Iterator[Turn]], list[Turn]]
+"""Gives the turns of all lanes for those of some."""
 
 
 class Reduction:
     """One search. `ends()` runs machines to their ends and yields there."""
 
-    def __init__(self, make: Callable[[], Watched], *, by_message: bool, depth_max: int = 100_000):
+    def __init__(
+        self, make: Callable[[], Watched], *, by_message: bool, depth_max: int = 100_000,
+        identities: Callable[[], Identities] = Identities,
+    ):  # fmt: skip
         self.make = make
+        self.new_identities = identities
+        self.lanes = range(LANES)
+        self.exchange: Exchange | None = None  # with other processes: `checkers.team`
         self.by_message = by_message
         self.depth_max = depth_max
         self.flags: frozenset[Any] = frozenset()
+        self.ended = 0  # runs, those before it began again too
         self.begins_again()
 
     def begins_again(self) -> None:
         """Forget what was explored."""
-        self.identities = Identities()
+        self.identities = self.new_identities()
         self.classes = Classes()
         self.runs = 0
         self.transitions = 0
@@ -74,19 +90,30 @@ class Reduction:
         self.recorder: Recorder | None = None
         # A class says nothing of those in which fewer crash, so that those come first.
         self.level: int | None = 0
-        self._lanes = {lane: Lane() for lane in range(LANES)}
-        self._given: list[Given] = []  # on their way to another lane
+        self._lanes = {lane: Lane() for lane in self.lanes}
+        self.given: list[Given] = []  # on their way to another lane
         # Plans that were found impossible, or part of a class, which they will always be.
         self._settled: set[tuple[Any, ...]] = set()
 
-    def ends(self, cut: Callable[[], bool] = lambda: False) -> Iterator[Watched]:
+    def ends(self, cut: Callable[[], bool] = lambda: False, most: float = inf) -> Iterator[Watched]:
         """Yield the machine at the end of one run of every class.
 
         `cut` is asked before each run; once it says yes the search is over and `self.cut` is set.
+        After `most` runs the search rests; called again it goes on.
         """
         with seldom_collected():
-            while self.level is not None and not self.cut:
+            while not self.over and self.runs < most:
                 yield from self._round(cut)
+
+    @property
+    def over(self) -> bool:
+        """Tell whether nothing is left to do."""
+        return self.level is None or self.cut
+
+    def keep_lanes(self, lanes: range) -> None:
+        """Leave the other lanes to other processes."""
+        self.lanes = lanes
+        self._lanes = {lane: self._lanes[lane] for lane in lanes}
 
     # --- Rounds --------------------------------------------------------------------------------
 
@@ -94,15 +121,18 @@ class Reduction:
         """Let every lane make a run, and put together what they lead to."""
         turns: list[Turn] = []
         explored: list[tuple[int, Explored]] = []
-        for turn in self.exchange(self._turns(cut)):
+        made = self._turns(cut)
+        for turn in made if self.exchange is None else self.exchange(made):
             turns.append(turn)
             self._settled.update(turn.settled)
             if turn.what == "widen":
                 self.flags |= {turn.flag}
                 self.begins_again()
                 return
-            self.blocked += turn.what == "blocked"
-            if turn.what == "run":
+            if turn.what == "blocked":
+                self.blocked += 1
+                self._settled.add(turn.key)
+            elif turn.what == "run":
                 yield from self._over(turn, explored)
             if self.cut:
                 return
@@ -112,10 +142,6 @@ class Reduction:
                 if not self.known(plan):
                     self._lanes[lane].push(plan)
 
-    def exchange(self, turns: Iterator[Turn]) -> Iterator[Turn]:
-        """Give the turns of all lanes, and what was given away: here all are ours."""
-        return turns
-
     def _turns(self, cut: Callable[[], bool]) -> Iterator[Turn]:
         """Let every lane take a plan; then make them, one by one."""
         taken = [self._taken(lane) for lane in self._lanes]
@@ -123,7 +149,7 @@ class Reduction:
             if turn.what and cut():
                 self.cut = True
                 turn.what = "cut"
-            elif found is not None and self.known(found[0]):
+            elif found is not None and self.exchange is None and self.known(found[0]):
                 turn.what = "known"  # by what lanes before it have come to
             elif turn.what:
                 self._make(turn, found)
@@ -132,6 +158,7 @@ class Reduction:
     def _over(self, turn: Turn, explored: list[tuple[int, Explored]]) -> Iterator[Watched]:
         """Take note of a class that is new."""
         self.runs += 1
+        self.ended += 1
         self.transitions += turn.transitions
         self.classes.add(turn.numbers)
         self.cut = self.cut or turn.too_long
@@ -143,18 +170,18 @@ class Reduction:
 
     def _share(self, turns: list[Turn]) -> None:
         """Let lanes have plans of others, and see with how many crashes to go on."""
-        for gift in self._given:
-            turns[gift.taker].waiting[gift.plan.crashes] = 1
+        for gift in self.given:
+            turns[gift.taker].waiting[gift.level] = 1
             if gift.taker in self._lanes:
                 self._lanes[gift.taker].put_under(gift.plan)
         waiting = [turn.waiting for turn in turns]
         made = [{turn.level: 1} for turn in turns if turn.what]
         level = self.level = level_of([*waiting, *made])
-        self._given = [
-            Given(taker, self._lanes[giver].give())
-            for giver, taker in (gifts(waiting, level) if level is not None else ())
-            if giver in self._lanes
-        ]
+        self.given = []
+        for giver, taker in gifts(waiting, level) if level is not None else ():
+            if giver in self._lanes:
+                plan = self._lanes[giver].give()
+                self.given.append(Given(taker, plan.crashes, plan))
 
     # --- Plans ---------------------------------------------------------------------------------
 
@@ -165,7 +192,8 @@ class Reduction:
         if not self.classes.count:
             turn.what = "" if at else "run"  # the first run of all has no plan
         elif (found := self._next(self._lanes[at], turn.settled)) is not None:
-            turn.what, turn.level = "run", found[0].crashes
+            plan = turn.plan = found[0]
+            turn.what, turn.level, turn.key = "run", plan.crashes, self._key(plan)
         turn.waiting = self._lanes[at].counts()
         return turn, found
 
@@ -184,7 +212,6 @@ class Reduction:
                 if not self.known(smaller):
                     lane.push(smaller)
             settled.append(self._key(plan))
-            self._settled.add(settled[-1])
         return None
 
     def known(self, plan: Plan) -> bool:
@@ -217,9 +244,7 @@ class Reduction:
             turn.what, turn.flag = "widen", more.flag
             return
         if recorder is None:
-            assert found is not None
             turn.what = "blocked"
-            turn.settled.append(self._key(found[0]))
             return
         turn.numbers = [event.number for event in recorder.events]
         turn.transitions = len(recorder.path)

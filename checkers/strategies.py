@@ -13,10 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from math import inf
 
 from checkers.breadth import Breadth
+from checkers.crew import Crew
 from checkers.delays import Delays
 from checkers.dfs import Dfs
+from checkers.events import Identities
 from checkers.fitting import Fitting
 from checkers.hunting import Mixed, Pct, Pos, Surw, Walks
 from checkers.judged import Judged
@@ -24,6 +27,7 @@ from checkers.linearizable import sequential_order
 from checkers.monitor import Consistent
 from checkers.reduction import Reduction
 from checkers.search import ANY_TIME, BOUNDED, RUN_MAX, Base, Limit, Plan, Search
+from checkers.shared import Shared
 from checkers.watched import Watched
 from simkernel.choice import First
 from simkernel.errors import UnknownStrategy, UsageError
@@ -31,6 +35,9 @@ from simkernel.kernel import driver
 from simkernel.kernel.machine import Machine, Transition
 from simkernel.settings import Settings
 from simkernel.spec import Spec
+
+ALONE = 300
+"""So many runs one process makes before it asks others to help."""
 
 UNDECIDED = "no order of their events was found that has times within the bounds"
 """Why a search of classes may decide nothing; or that has something left to happen at each crash.
@@ -132,8 +139,9 @@ class ByClasses(Base):
         self.inside = self.outside = 0  # of the runs that show something wrong
         self._settings: Settings | None = None
         self.reduction = Reduction(
-            self._machine, by_message=by_message, depth_max=min(plan.effects, RUN_MAX)
-        )
+            self._machine, by_message=by_message, depth_max=min(plan.effects, RUN_MAX),
+            identities=Identities if plan.fleet is None else Shared,
+        )  # fmt: skip
 
     def _machine(self) -> Watched:
         plan = replace(self.plan, time=ANY_TIME)
@@ -149,8 +157,19 @@ class ByClasses(Base):
             self.cut = limit(self.share)
             return bool(self.cut)
 
+        fleet, search = self.plan.fleet, self.reduction
+        yield from self.judged(cut, inf if fleet is None else ALONE)
+        if not search.over:
+            self.cut = Crew(fleet, self, lambda share: limit(share * self.share)).together()
+        self._count()
+        self._conclude()
+
+    def judged(
+        self, cut: Callable[[], bool] = lambda: False, most: float = inf
+    ) -> Iterator[tuple[Judged, str]]:
+        """Give what is to be judged of each class, until there are so many."""
         search = self.reduction
-        for m in search.ends(cut):
+        for m in search.ends(cut, most):
             self._count()
             run = m.judged
             ended = driver.BUDGET if search.cut else run.ended()
@@ -159,8 +178,6 @@ class ByClasses(Base):
                 yield run, ended
             elif (found := self._within_bounds()) is not None:
                 yield found
-        self._count()
-        self._conclude()
 
     def _as_it_is(self) -> bool:
         """Tell whether the run of a class is one that the machine makes: a run does not go on for
@@ -315,11 +332,15 @@ class Auto(Base):
         self.cut = hunt.cut
 
     def _part(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
-        runs, transitions = self.runs, self.transitions
+        before = self.runs, self.transitions
         for run, ended in self._now.ends(limit):
-            self.runs, self.transitions = runs + self._now.runs, transitions + self._now.transitions
+            self._count(*before)
             yield run, ended
+        self._count(*before)  # other processes may have made the last ones
         self.blocked = self._now.blocked
+
+    def _count(self, runs: int, transitions: int) -> None:
+        self.runs, self.transitions = runs + self._now.runs, transitions + self._now.transitions
 
     def settings(self) -> Settings:
         """Replay the last run."""

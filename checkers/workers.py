@@ -213,9 +213,9 @@ def _work(task: Callable[[], Any], pipe: int) -> None:
         try:
             with watchdog():
                 answer = (True, task())
-            data = _sent(answer)
+            data = sent(answer)
         except BaseException as error:
-            data = _failed(error)
+            data = failed(error)
         with open(pipe, "wb") as file:
             file.write(data)
         code = 0
@@ -223,14 +223,16 @@ def _work(task: Callable[[], Any], pipe: int) -> None:
         os._exit(code)
 
 
-def _sent(answer: Any) -> bytes:
+def sent(answer: Any) -> bytes:
+    """Give what a child sends: its answer."""
     try:
         return pickle.dumps(answer)
     except Exception as error:
         raise InternalError(f"a worker's answer cannot be sent: {error}") from error
 
 
-def _failed(error: BaseException) -> bytes:
+def failed(error: BaseException) -> bytes:
+    """Give what a child sends that has failed."""
     try:
         return pickle.dumps((False, error))
     except Exception:
