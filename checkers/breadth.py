@@ -2,37 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from math import inf
+from typing import Any, NamedTuple
 
+from checkers.dfs import earliest, looks
 from checkers.graph import Search
-from checkers.judged import Judged
+from checkers.judged import Ending, Judged
 from checkers.liveness import Lasso, lasso
 from checkers.ltl import Always as Forever
 from checkers.ltl import And, Formula, Next, Not, Now, Or, Predicate, Until
 from checkers.pending import entity
 from checkers.search import Base, Limit, Plan
+from checkers.spread import WIDE, Label, Spread
 from checkers.world import World
 from simkernel.choice import FAULTS
 from simkernel.kernel import driver
 from simkernel.kernel.fingerprints import fingerprint
-from simkernel.kernel.machine import Transition
 from simkernel.settings import Settings
 
-Label = tuple[Transition, bool]
-"""A transition, and whether it is the one of the default schedule."""
+LOOKED, ASKED = "somebody looks at a queue", "somebody asks for the time"
 
 
 class Situations:
-    """The situations of one judged run, as a transition system; a node is a snapshot."""
+    """The situations of one judged run, as a transition system; a node is a snapshot.
 
-    def __init__(self, run: Judged):
+    Messages are handled `early`, and edges stop the search where `timeless`, as in `checkers.dfs`.
+    `asked` are the predicates that are noted of each situation.
+    """
+
+    def __init__(
+        self, run: Judged, *, early: bool = False, timeless: bool = False,
+        asked: Sequence[Predicate] = (),
+    ):  # fmt: skip
         self.run = run
+        self.start = run.snapshot()
+        self.early = early
+        self.timeless = timeless
+        self.asked = asked
 
     def initial(self) -> list[Any]:
-        """Give the situation before anything has happened."""
-        return [self.run.snapshot()]
+        """Go back to the situation before anything has happened, and give it."""
+        self.run.restore(self.start)
+        return [self.start]
 
     def key(self, node: Any) -> bytes:
         """Name the situation in which the machine stands: it is always the node's."""
@@ -40,13 +53,43 @@ class Situations:
 
     def successors(self, node: Any) -> Iterator[tuple[Label, Any]]:
         """Go every way once."""
+        for label, _ in self.leave(node):
+            yield label, self.run.snapshot()
+
+    def leave(self, node: Any) -> Iterator[tuple[Label, str]]:
+        """Go every way once; tell why the search is over there, or "": it stands there then."""
         run = self.run
         run.restore(node)
-        for at, transition in enumerate(run.enabled()):
+        options = run.enabled()
+        usual = options[:1]
+        if self.early and len(options) > 1:
+            options = earliest(run.m, options)
+        for at, transition in enumerate(options):
             if at:
                 run.restore(node)
+            label = (transition, transition == usual[0])
+            if self.early and looks(run.m, transition):
+                yield label, LOOKED
+                continue
+            clock = run.m.clock
+            if self.timeless:
+                clock.asked = False
             run.apply(transition)
-            yield (transition, at == 0), run.snapshot()
+            yield label, ASKED if self.timeless and clock.asked else ""
+
+    def seen(self) -> Seen:
+        """Give what is noted of the situation in which the machine stands."""
+        run = self.run
+        world = World(run.m)
+        values = tuple(bool(predicate(world)) for predicate in self.asked)
+        return Seen(None if run.enabled() else run.ending(run.ended()), values)
+
+
+class Seen(NamedTuple):
+    """What is noted of a situation: what is told of an end, and which predicates hold."""
+
+    ending: Ending | None
+    values: tuple[bool, ...]
 
 
 class Breadth(Base):
@@ -66,9 +109,10 @@ class Breadth(Base):
         plan = self.plan
         run = plan.judged(plan.recorded(), snapshots=True)
         asked = _predicates(plan.spec.properties.values())
-        search = Search(Situations(run))
+        situations = Situations(run, asked=asked)
+        search = Search(situations)
         self.graph = graph = search.graph
-        values: list[dict[Predicate, bool]] = []
+        values: list[tuple[bool, ...]] = []
         deepest = 0
 
         def cut() -> bool:
@@ -78,17 +122,27 @@ class Breadth(Base):
                 self.cut = f"a run is longer than {plan.effects} transitions"
             return bool(self.cut)
 
-        for state, _ in search.states(cut):
+        for state, _ in search.states(cut, inf if plan.fleet is None else WIDE):
             deepest = graph.depths[state]
-            world = World(run.m)
-            values.append({predicate: bool(predicate(world)) for predicate in asked})
-            if not run.enabled():
+            seen = situations.seen()
+            values.append(seen.values)
+            if seen.ending is not None:
                 self._path = graph.path(state)
                 self.runs += 1
                 yield run, run.ended()
+        if plan.fleet is not None and not graph.complete and not self.cut:
+            for state, seen in Spread(plan.fleet, search, situations, cut).states():
+                deepest = graph.depths[state]
+                values.append(seen.values)
+                if seen.ending is not None:
+                    self._path = graph.path(state)
+                    self.runs += 1
+                    plan.fleet.end(seen.ending, len(self._path), self.settings)
+            self.cut = plan.fleet.lost or self.cut
         self.transitions, self.situations = graph.generated - 1, len(graph)
         if graph.complete:
-            yield from self._rounds(run, values)
+            held = [dict(zip(asked, here, strict=True)) for here in values]
+            yield from self._rounds(run, held)
 
     def _rounds(
         self, run: Judged, values: list[dict[Predicate, bool]]

@@ -9,7 +9,7 @@ from typing import Any
 from checkers.coverage import Coverage
 from checkers.finding import Finding, known_kinds
 from checkers.fleet import Fleet
-from checkers.judged import Judged
+from checkers.judged import Ending, Judged
 from checkers.monitor import Sometimes
 from checkers.search import BOUNDED, Plan, Search
 from checkers.shrink import smallest
@@ -70,18 +70,21 @@ class _Progress:
     def judge(self, run: Judged, ended: str, settings: Callable[[], Settings], at: int = 0) -> None:
         """Note what a run that has ended shows; keep the shortest run with findings, and that it
         was the run `at` so many of a search."""
-        m = run.m
-        self.runs += 1
-        self.clock_reads |= frozenset(m.clock_reads)
         self.note(run)
-        if ended == driver.BUDGET:
-            self.budget_hits += 1
-        if ended in (driver.BUDGET, driver.HORIZON):
-            self.suspected |= frozenset(run.monitor.hot(m))
-        found = run.findings(ended)
+        self.end(run.ending(ended), run.m.count, settings, at)
+
+    def end(
+        self, ending: Ending, transitions: int, settings: Callable[[], Settings], at: int = 0
+    ) -> None:
+        """Note what a run that has ended shows."""
+        self.runs += 1
+        self.clock_reads |= frozenset(ending.clock_reads)
+        self.budget_hits += ending.ended == driver.BUDGET
+        self.suspected |= frozenset(ending.hot)
+        found = ending.findings
         self.hits += bool(found)
-        if found and self._better(found, m.count):
-            self.best = Counterexample(tuple(found), settings(), m.count, ended)
+        if found and self._better(found, transitions):
+            self.best = Counterexample(found, settings(), transitions, ending.ended)
             self.best_at = at
 
     def _offer(self, example: Counterexample) -> None:
@@ -196,6 +199,7 @@ def _fleet(
         workers, spec, budget.seconds, elapsed,
         fresh=lambda: _Progress(known=state.known),
         absorb=state.absorb,
+        end=state.end,
         found=lambda: state.hits > 0,
     )  # fmt: skip
 

@@ -7,31 +7,25 @@ are begun anew; after a few such deaths the search is given up.
 
 from __future__ import annotations
 
-import os
 import pickle
-import signal
-import socket
-import struct
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from checkers.fleet import GRACE_S, Fleet
 from checkers.judged import Judged
+from checkers.link import DONE, FAILED, REPORT, STEP, Killed, Link, forked, raised
 from checkers.reduction import Reduction
 from checkers.search import Limit
 from checkers.team import Member
-from checkers.workers import ATTEMPTS, POLL_S, failed, sent
+from checkers.workers import ATTEMPTS, sent
 from simkernel.errors import InternalError, StepTooLong
-from simkernel.kernel.watchdog import watchdog
 from simkernel.leftovers import globals_kept
 from simkernel.settings import Settings
 
 REPORT_S = 0.5
 FAREWELL_S = 3.0
-_FRAME = struct.Struct("<cQ")
 
 
 class Report(NamedTuple):
@@ -61,41 +55,6 @@ class Classed(Protocol):
     def settings(self) -> Settings: ...
 
 
-@dataclass
-class _Link:
-    """One end of the way between a member and this process."""
-
-    socket: socket.socket
-    pid: int = 0
-    data: bytearray = field(default_factory=bytearray)
-    inside: int = 0
-    outside: int = 0
-
-    def send(self, kind: bytes, content: bytes) -> None:
-        self.socket.sendall(_FRAME.pack(kind, len(content)) + content)
-
-    def receive(self, wait: Callable[[], None] = lambda: None) -> tuple[bytes, bytes]:
-        """Give the next message; `wait` is called again and again meanwhile."""
-        while True:
-            if len(self.data) >= _FRAME.size:
-                kind, length = _FRAME.unpack_from(self.data)
-                end = _FRAME.size + length
-                if len(self.data) >= end:
-                    content = bytes(memoryview(self.data)[_FRAME.size : end])
-                    del self.data[:end]
-                    return kind, content
-            try:
-                more = self.socket.recv(1 << 20)
-            except TimeoutError:
-                wait()
-                continue
-            except ConnectionError:
-                more = b""
-            if not more:
-                raise EOFError
-            self.data += more
-
-
 class Crew:
     """Members for one search: `together` lets them finish what `search` has begun."""
 
@@ -105,7 +64,8 @@ class Crew:
         self.limit = limit
         self.cut = ""
         self.reports: list[Report] = []
-        self.links: list[_Link] = []
+        self.links: list[Link] = []
+        self.told: list[tuple[int, int]] = []  # what each has said of inside and outside
         self._asked_at = 0.0
 
     def together(self) -> str:
@@ -120,7 +80,7 @@ class Crew:
                 self._relay()
                 self._take_in()
                 return self.cut
-            except _Killed as killed:
+            except Killed as killed:
                 again = attempt + 1 < ATTEMPTS
                 if again:
                     self.fleet.notes.append(f"{killed}, and the search was begun again")
@@ -139,31 +99,13 @@ class Crew:
 
     def _begin(self) -> None:
         self.links = []
-        pairs = [socket.socketpair() for _ in range(self.fleet.count)]
-        for index, (ours, theirs) in enumerate(pairs):
-            with warnings.catch_warnings():
-                # The watchdog's thread holds nothing that a member needs, which starts its own.
-                warnings.simplefilter("ignore", DeprecationWarning)
-                pid = os.fork()
-            if pid == 0:
-                for one, other in pairs:
-                    one.close()
-                    if other is not theirs:
-                        other.close()
-                _work(self.fleet, self.search, index, theirs)
-            theirs.close()
-            ours.settimeout(POLL_S)
-            self.links.append(
-                _Link(ours, pid, inside=self.search.inside, outside=self.search.outside)
-            )
+        self.told = [(self.search.inside, self.search.outside)] * self.fleet.count
+        for index in range(self.fleet.count):
+            self.links.append(forked(partial(self._searched, index), self.links))
 
     def _end(self) -> None:
         for link in self.links:
-            link.socket.close()
-            if link.pid:
-                with suppress(ProcessLookupError):
-                    os.kill(link.pid, signal.SIGKILL)
-                os.waitpid(link.pid, 0)
+            link.end()
         self.links = []
 
     # --- What they say -------------------------------------------------------------------------
@@ -172,11 +114,11 @@ class Crew:
         """Carry messages until all are done."""
         stop = False
         while True:
-            messages = [self._next(link) for link in self.links]
+            messages = [self._next(index) for index in range(len(self.links))]
             kinds = {kind for kind, _ in messages}
-            if kinds == {b"D"}:
+            if kinds == {DONE}:
                 return
-            if kinds != {b"S"}:
+            if kinds != {STEP}:
                 raise InternalError("processes that make one search differ about its end")
             stop = stop or bool(self._cut())
             now = self.fleet.elapsed()
@@ -187,25 +129,25 @@ class Crew:
             for at, link in enumerate(self.links):
                 others = None if stop else [*told[:at], b"", *told[at + 1 :]]
                 with suppress(ConnectionError):  # who is gone is missed at its next message
-                    link.send(b"R" if due else b"A", pickle.dumps(others))
+                    link.send(REPORT if due else STEP, pickle.dumps(others))
 
     def _cut(self) -> str:
         self.cut = self.cut or self.limit(1.0)
         return self.cut
 
-    def _next(self, link: _Link) -> tuple[bytes, bytes]:
+    def _next(self, index: int) -> tuple[bytes, bytes]:
         """Give what a member says next that is no report."""
+        link = self.links[index]
         while True:
             try:
                 kind, content = link.receive(self._wait)
             except EOFError:
-                raise _Killed(_death(link)) from None
-            if kind == b"F":
-                _, error = pickle.loads(content)
-                raise error
-            if kind in b"RD":
-                self._note(link, pickle.loads(content)[1])
-            if kind != b"R":
+                raise Killed(link.death()) from None
+            if kind == FAILED:
+                raise raised(content)
+            if kind in (REPORT, DONE):
+                self._note(index, pickle.loads(content)[1])
+            if kind != REPORT:
                 return kind, content
 
     def _wait(self) -> None:
@@ -214,11 +156,12 @@ class Crew:
             self.fleet.lost = "a worker did not answer in time, and was ended"
             raise StepTooLong(where="a worker that searches with others")
 
-    def _note(self, link: _Link, report: Report) -> None:
+    def _note(self, index: int, report: Report) -> None:
         search = self.search
-        search.inside += report.inside - link.inside
-        search.outside += report.outside - link.outside
-        link.inside, link.outside = report.inside, report.outside
+        inside, outside = self.told[index]
+        self.told[index] = report.inside, report.outside
+        search.inside += report.inside - inside
+        search.outside += report.outside - outside
         search.runs, search.transitions = report.runs, report.transitions
         self.reports.append(report)
 
@@ -245,76 +188,44 @@ class Crew:
                 raise EOFError
 
         with suppress(KeyboardInterrupt):
-            for link in self.links:
+            for index, link in enumerate(self.links):
                 with suppress(EOFError, OSError):
                     kind = b""
-                    while kind not in (b"D", b"F"):
+                    while kind not in (DONE, FAILED):
                         kind, content = link.receive(wait)
-                        if kind in b"RD":
-                            self._note(link, pickle.loads(content)[1])
-                        elif kind == b"S":
-                            link.send(b"R", over)
+                        if kind in (REPORT, DONE):
+                            self._note(index, pickle.loads(content)[1])
+                        elif kind == STEP:
+                            link.send(STEP, over)
 
+    # --- In a member ---------------------------------------------------------------------------
 
-class _Killed(Exception):
-    """A member has ended that should not."""
-
-
-def _death(link: _Link) -> str:
-    status = os.waitpid(link.pid, 0)[1]
-    link.pid = 0
-    how = f"signal {status & 0x7F}" if os.WIFSIGNALED(status) else f"exit code {status >> 8}"
-    return f"a worker was ended by {how}"
-
-
-def _work(fleet: Fleet, search: Classed, index: int, ours: socket.socket) -> None:
-    """Be a member, to the end."""
-    try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    def _searched(self, index: int, link: Link) -> bytes:
+        """Search with the others, and give the last report."""
+        fleet, search, reduction = self.fleet, self.search, self.search.reduction
         fleet.child = True
-        link = _Link(ours)
-        with suppress(EOFError, ConnectionError):  # of who waits for nobody, nobody wants to know
-            try:
-                with watchdog(), globals_kept(fleet.spec.main):
-                    content = _searched(fleet, search, index, link)
-                link.send(b"D", content)
-            except (EOFError, ConnectionError):
-                raise
-            except BaseException as error:
-                link.send(b"F", failed(_light(error)))
-    finally:
-        os._exit(0)
+        judge = fleet.fresh()
 
+        def report() -> bytes:
+            nonlocal judge
+            found, judge = judge, fleet.fresh()
+            return sent((True, Report(
+                found, reduction.runs, reduction.ended, reduction.transitions, reduction.blocked,
+                reduction.flags, reduction.cut, search.inside, search.outside,
+            )))  # fmt: skip
 
-def _light(error: BaseException) -> BaseException:
-    """Leave the runs behind that a traceback holds."""
-    return MemoryError() if isinstance(error, MemoryError) else error
+        def swap(message: bytes) -> list[bytes] | None:
+            link.send(STEP, message)
+            kind, content = link.receive()
+            if kind == REPORT:
+                link.send(REPORT, report())
+            answers: list[bytes] | None = pickle.loads(content)
+            if answers is not None:
+                answers[index] = message
+            return answers
 
-
-def _searched(fleet: Fleet, search: Classed, index: int, link: _Link) -> bytes:
-    """Search with the others, and give the last report."""
-    reduction = search.reduction
-    judge = fleet.fresh()
-
-    def report() -> bytes:
-        nonlocal judge
-        found, judge = judge, fleet.fresh()
-        return sent((True, Report(
-            found, reduction.runs, reduction.ended, reduction.transitions, reduction.blocked,
-            reduction.flags, reduction.cut, search.inside, search.outside,
-        )))  # fmt: skip
-
-    def swap(message: bytes) -> list[bytes] | None:
-        link.send(b"S", message)
-        kind, content = link.receive()
-        if kind == b"R":
-            link.send(b"R", report())
-        answers: list[bytes] | None = pickle.loads(content)
-        if answers is not None:
-            answers[index] = message
-        return answers
-
-    Member(reduction, index, fleet.count, swap)
-    for run, ended in search.judged():
-        judge.judge(run, ended, search.settings, reduction.ended)
-    return report()
+        Member(reduction, index, fleet.count, swap)
+        with globals_kept(fleet.spec.main):
+            for run, ended in search.judged():
+                judge.judge(run, ended, search.settings, reduction.ended)
+        return report()

@@ -7,9 +7,10 @@ interleaving is run, which is the same set of outcomes at a far greater cost.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from checkers.graph import StateGraph
 from checkers.judged import Judged
 from simkernel.kernel import codes
 from simkernel.kernel.driver import seldom_collected
@@ -38,11 +39,14 @@ class Dfs:
         *,
         merge: bool = True,
         early: bool = False,
+        timeless: bool = False,
         depth_max: int = 100_000,
         history: Callable[[], bytes] = bytes,
     ):
         self.early = early
         self.looked = False
+        self.timeless = timeless
+        self.asked = False
         self.run = Plain(run) if isinstance(run, Machine) else run
         self.m = self.run.m
         self.history = history
@@ -81,12 +85,15 @@ class Dfs:
                 run.restore(saved)
             elif len(options) > 1:
                 stack.append((run.snapshot(), options[1:], len(self.path)))
-            if self.early and _looks(self.m, options[0]):
+            if self.early and looks(self.m, options[0]):
                 self.looked = True
                 return
             self.path.append(options[0])
             self.transitions += 1
             run.apply(options[0])
+            if self.timeless and self.m.clock.asked:
+                self.asked = True
+                return
             options = self._options()
 
     def deviations(self) -> list[int]:
@@ -121,29 +128,88 @@ class Dfs:
                 return None
             self.seen.add(key)
         options = self.run.enabled()
-        return self._earliest(options) if self.early and len(options) > 1 else options
-
-    def _earliest(self, options: list[Transition]) -> list[Transition]:
-        """Leave only the handling of a plain message, if there is one: an ample set.
-
-        It touches the queue and the mailbox of its process alone. Others only append to the queue;
-        its own process takes what stands before it, times out once all is handled, or ends, and
-        then the message is lost either way.
-        """
-        for at, option in enumerate(options):
-            if option.kind == "handle":
-                arrived = self.m.processes[option.who].arrived
-                if arrived and arrived[0][0] == codes.S_MESSAGE and arrived[0][4] is None:
-                    if at:
-                        self._deviates = (self._deviates, len(self.path))
-                    return [option]
-        return options
+        if not self.early or len(options) < 2:
+            return options
+        taken = earliest(self.m, options)
+        if taken[0] is not options[0]:
+            self._deviates = (self._deviates, len(self.path))
+        return taken
 
 
-def _looks(m: Machine, transition: Transition) -> bool:
+def earliest(m: Machine, options: list[Transition]) -> list[Transition]:
+    """Leave only the handling of a plain message, if there is one: an ample set.
+
+    It touches the queue and the mailbox of its process alone. Others only append to the queue; its
+    own process takes what stands before it, times out once all is handled, or ends, and then the
+    message is lost either way.
+    """
+    for option in options:
+        if option.kind == "handle":
+            arrived = m.processes[option.who].arrived
+            if arrived and arrived[0][0] == codes.S_MESSAGE and arrived[0][4] is None:
+                return [option]
+    return options
+
+
+def looks(m: Machine, transition: Transition) -> bool:
     """Tell whether a transition could tell a message that is handled from one that is not."""
     p = m.processes.get(transition.who) if transition.kind == "do" else None
     return p is not None and p.effects is not None and p.effects[p.cursor][0] == codes.INFO
+
+
+class Walk:
+    """The same search of a graph that is known: `leaves()` yields the labels to every end.
+
+    `stopping` says at which edges it is over, by state and place, and why.
+    """
+
+    def __init__(
+        self, graph: StateGraph, stopping: Mapping[tuple[int, int], str], depth_max: int = 100_000
+    ):
+        self.graph = graph
+        self.stopping = stopping
+        self.depth_max = depth_max
+        self.seen: set[int] = set()
+        self.state = 0
+        self.cut = False
+        self.stopped = ""
+        self.transitions = 0
+
+    def leaves(self) -> Iterator[list[Any]]:
+        """Go every way; `state` is the one at the end meanwhile."""
+        edges = self.graph.edges
+        path: list[Any] = []
+        stack: list[tuple[int, int, int]] = []  # state, the next of its edges, depth
+        new = self._new(0, 0)
+        while True:
+            if new:
+                if edges[self.state]:
+                    stack.append((self.state, 0, len(path)))
+                else:
+                    yield path
+            if not stack:
+                return
+            state, at, depth = stack.pop()
+            del path[depth:]
+            if at + 1 < len(edges[state]):
+                stack.append((state, at + 1, depth))
+            if (state, at) in self.stopping:
+                self.stopped = self.stopping[state, at]
+                return
+            label, to = edges[state][at]
+            path.append(label)
+            self.transitions += 1
+            new = self._new(to, len(path))
+
+    def _new(self, state: int, depth: int) -> bool:
+        self.state = state
+        if depth >= self.depth_max:
+            self.cut = True
+            return False
+        if state in self.seen:
+            return False
+        self.seen.add(state)
+        return True
 
 
 class Plain:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
-from checkers.judged import Judged
+from checkers.judged import Ending, Judged
 from checkers.search import Limit
 from checkers.workers import Lost, Told, Workers
 from simkernel.errors import StepTooLong
@@ -57,7 +57,8 @@ class Share:
 
 @dataclass
 class Fleet:
-    """Workers for one check: `fresh` makes a judge of a share, `absorb` takes in what it found."""
+    """Workers for one check: `fresh` makes a judge of a share, `absorb` takes in what it found, and
+    `end` what is told of a run."""
 
     count: int
     spec: Spec
@@ -66,6 +67,7 @@ class Fleet:
     fresh: Callable[[], Any]
     absorb: Callable[[Any], None]
     found: Callable[[], bool]
+    end: Callable[[Ending, int, Callable[[], Settings]], None]
     notes: list[str] = field(default_factory=list)
     lost: str = ""
     child: bool = False

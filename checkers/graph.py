@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Generic, Protocol, TypeVar
 
 Node = TypeVar("Node")
@@ -67,12 +68,19 @@ class Search(Generic[Node]):
         self._numbers: dict[Hashable, int] = {}
         self._waiting: list[tuple[int, Node]] = []
 
-    def states(self, cut: Callable[[], bool] = lambda: False) -> Iterator[tuple[int, Node]]:
-        """Reach every state; `cut` is asked before each is left, and ends the search."""
+    def states(
+        self, cut: Callable[[], bool] = lambda: False, wide: float = inf
+    ) -> Iterator[tuple[int, Node]]:
+        """Reach every state; `cut` is asked before each is left, and ends the search.
+
+        Where a layer is wider than `wide` the search rests, for others to go on: see `rest`.
+        """
         graph = self.graph
         for node in self.system.initial():
             yield from self._reached(node, None)
         while self._waiting:
+            if len(self._waiting) > wide:
+                return
             layer, self._waiting = self._waiting, []
             for state, node in layer:
                 if cut():
@@ -82,9 +90,20 @@ class Search(Generic[Node]):
         graph.complete = True
 
     def _reached(self, node: Node, came: tuple[int, Any] | None) -> Iterator[tuple[int, Node]]:
+        number, new = self.reached(self.system.key(node), came)
+        if new:
+            self._waiting.append((number, node))
+            yield number, node
+
+    def rest(self) -> list[tuple[int, Node]]:
+        """Hand out the states that are reached and not yet left."""
+        layer, self._waiting = self._waiting, []
+        return layer
+
+    def reached(self, key: Hashable, came: tuple[int, Any] | None) -> tuple[int, bool]:
+        """Number the state with a key, reached by an edge; tells whether it is new."""
         graph = self.graph
         graph.generated += 1
-        key = self.system.key(node)
         number = self._numbers.get(key)
         new = number is None
         if number is None:
@@ -92,11 +111,9 @@ class Search(Generic[Node]):
             graph.came.append(came)
             graph.edges.append([])
             graph.depths.append(0 if came is None else graph.depths[came[0]] + 1)
-            self._waiting.append((number, node))
         if came is not None:
             graph.edges[came[0]].append((came[1], number))
-        if new:
-            yield number, node
+        return number, new
 
 
 def explored(system: System[Any]) -> StateGraph:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from checkers.findings import KINDS, Finding, crashes_so_far, findings
 from checkers.judges import Judges
@@ -17,6 +17,15 @@ from simkernel.spec import Spec, chooser_of
 from simkernel.terms import Pid, Ref
 
 RANKS = {kind: rank for rank, kind in enumerate(KINDS)}
+
+
+class Ending(NamedTuple):
+    """What is told of the end of a run: why it is one, what is wrong, what is not fulfilled."""
+
+    ended: str
+    findings: tuple[Finding, ...]
+    hot: tuple[str, ...]
+    clock_reads: tuple[str, ...]
 
 
 class Judged:
@@ -87,6 +96,13 @@ class Judged:
             return [one for one in found if one.kind not in self.expect]
         more = [] if ended == driver.BUDGET else self.monitor.findings(self.m, ended)
         return judgement(self.m, ended, self.judges, self.expect, more)
+
+    def ending(self, ended: str) -> Ending:
+        """Judge the run, which is over."""
+        cut = ended in (driver.BUDGET, driver.HORIZON)
+        hot = self.monitor.hot(self.m) if cut else ()
+        reads = tuple(sorted(self.m.clock_reads))
+        return Ending(ended, tuple(self.findings(ended)), hot, reads)
 
     # --- For searches ----------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import Any
 
 from checkers.findings import Finding
@@ -83,7 +84,7 @@ class Monitor:
         self.said: dict[str, str] = {}
         self.last = ""
         self._machine: Machine | None = None
-        self._numbers: dict[Any, int] = {}
+        self._keys: dict[Any, bytes] = {}
 
     @property
     def watching(self) -> bool:
@@ -208,8 +209,18 @@ class Monitor:
         """Tell what has been seen so far apart, as far as it matters for what comes."""
         # The clock of a history goes on in both of two ways to one situation, but not alike.
         calls = tuple(f"{server} {one} {one.begun} {one.ended}" for server, one in self.calls)
-        seen = (tuple(self.left.values()), calls, self.failed, tuple(self.stands.items()))
-        return b"%d" % self._numbers.setdefault(seen, len(self._numbers))
+        failed = tuple(name for name, _ in self.failed)  # when is a matter of the way
+        seen = (tuple(self.left.values()), calls, failed, tuple(self.stands.items()))
+        key = self._keys.get(seen)
+        if key is None:
+            # Processes that were forked from one name functions alike.
+            stands = [
+                (name, repr(now), sorted(map(repr, possible)))
+                for name, (now, possible) in self.stands.items()
+            ]
+            text = repr((*seen[:-1], stands))
+            key = self._keys[seen] = blake2b(text.encode(), digest_size=16).digest()
+        return key
 
     def save(self) -> Any:
         """Give what `load` takes back."""

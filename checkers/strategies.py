@@ -15,19 +15,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import inf
 
-from checkers.breadth import Breadth
+from checkers.breadth import ASKED, LOOKED, Breadth, Situations
 from checkers.crew import Crew
 from checkers.delays import Delays
-from checkers.dfs import Dfs
+from checkers.dfs import Dfs, Walk
 from checkers.events import Identities
 from checkers.fitting import Fitting
+from checkers.graph import Search as Visit
 from checkers.hunting import Mixed, Pct, Pos, Surw, Walks
-from checkers.judged import Judged
+from checkers.judged import Ending, Judged
 from checkers.linearizable import sequential_order
 from checkers.monitor import Consistent
 from checkers.reduction import Reduction
 from checkers.search import ANY_TIME, BOUNDED, RUN_MAX, Base, Limit, Plan, Search
 from checkers.shared import Shared
+from checkers.spread import Label, Spread
 from checkers.watched import Watched
 from simkernel.choice import First
 from simkernel.errors import UnknownStrategy, UsageError
@@ -36,8 +38,8 @@ from simkernel.kernel.machine import Machine, Transition
 from simkernel.settings import Settings
 from simkernel.spec import Spec
 
-ALONE = 300
-"""So many runs one process makes before it asks others to help."""
+ALONE, PROBE = 300, 4_096
+"""So many runs or transitions one process makes before it asks others to help."""
 
 UNDECIDED = "no order of their events was found that has times within the bounds"
 """Why a search of classes may decide nothing; or that has something left to happen at each crash.
@@ -54,7 +56,7 @@ class Depth(Base):
         super().__init__(plan)
         self.time = plan.times()
         self.share = share
-        self.timed = False
+        self.timed = self.looked = False
 
     def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
         """Visit every situation once; as long as nobody asks for the time, whatever the bounds, and
@@ -63,7 +65,7 @@ class Depth(Base):
         free = replace(self.plan, time=ANY_TIME)
         early = not (self.plan.faults or self.plan.rare or of_situations(self.plan.spec))
         yield from self._search(free, limit, timeless=timeless, early=early)
-        if self._dfs.looked:
+        if self.looked:
             yield from self._search(free, limit, timeless=timeless)
         if self.timed:
             yield from self._search(self.plan, limit)
@@ -73,36 +75,88 @@ class Depth(Base):
     ) -> Iterator[tuple[Judged, str]]:
         self.time = plan.times()
         run = plan.judged(plan.recorded(), snapshots=True)
-        self._dfs = search = Dfs(run, early=early, depth_max=plan.effects, history=run.history)
+        self._path: Callable[[], list[Label]] = self._of_dfs
+        self._dfs = search = Dfs(
+            run, early=early, timeless=timeless, depth_max=plan.effects, history=run.history
+        )
+        most = inf if plan.fleet is None else PROBE
+        situations = None if plan.fleet is None else Situations(
+            run, early=early, timeless=timeless
+        )  # fmt: skip
 
         def cut() -> bool:
             self.transitions, self.situations = search.transitions, len(search.seen)
-            if asked():
-                return True
+            self.cut = limit(self.share)
+            return bool(self.cut) or search.transitions >= most
+
+        for _ in search.leaves(cut):
+            self.runs = search.runs
+            yield run, run.ended()
+        self.timed, self.looked = search.asked, search.looked
+        if not (self.timed or self.looked):
+            self.transitions, self.situations = search.transitions, len(search.seen)
+            if situations is not None and search.cut and search.transitions >= most:
+                self._together(situations, limit)
+            elif search.cut:
+                self.cut = self.cut or _too_long(plan)
+        run.m.close()
+
+    def _together(self, situations: Situations, limit: Limit) -> None:
+        """Let several processes visit the situations, and go through what they have found."""
+        plan, fleet = self.plan, self.plan.fleet
+        search = Visit(situations)
+        graph, endings = search.graph, {}
+        for _ in search.states(wide=0):
+            pass  # the first situation is left by others
+
+        def cut() -> bool:
+            self.transitions, self.situations = graph.generated - 1, len(graph)
             self.cut = limit(self.share)
             return bool(self.cut)
 
-        def asked() -> bool:
-            return timeless and run.m.clock.asked
-
-        for _ in search.leaves(cut):
-            if asked():
-                break
-            self.runs = search.runs
-            yield run, run.ended()
-        self.timed = asked()
-        if self.timed or search.looked:
-            run.m.close()
+        try:
+            spread = Spread(fleet, search, situations, cut, plan.effects)
+            for state, seen in spread.states():
+                if seen.ending is not None:
+                    endings[state] = seen.ending
+        finally:
+            if not graph.complete:  # what was found is not lost
+                self.cut = fleet.lost or self.cut
+                for state, ending in endings.items():
+                    if ending.findings:
+                        self._tell(ending, graph.path(state))
+        if not graph.complete:
             return
-        self.transitions, self.situations = search.transitions, len(search.seen)
-        if search.cut:
-            self.cut = self.cut or f"a run is longer than {plan.effects} transitions"
+        walk = Walk(graph, spread.stopping, plan.effects)
+        for runs, path in enumerate(walk.leaves(), 1):
+            if runs > self.runs:
+                self.runs = runs
+                self._tell(endings[walk.state], path)
+        self.timed, self.looked = walk.stopped == ASKED, walk.stopped == LOOKED
+        self.transitions, self.situations = walk.transitions, len(walk.seen)
+        if walk.cut:
+            self.cut = self.cut or _too_long(plan)
+
+    def _tell(self, ending: Ending, path: list[Label]) -> None:
+        self._path = lambda: path
+        self.plan.fleet.end(ending, len(path), self.settings)
+
+    def _of_dfs(self) -> list[Label]:
+        deviations = set(self._dfs.deviations())
+        return [(step, at not in deviations) for at, step in enumerate(self._dfs.path)]
 
     def settings(self) -> Settings:
         """Replay the run that stands at its end now."""
-        path = self._dfs.path
-        picks = tuple((step, str(path[step])) for step in self._dfs.deviations())
+        picks = tuple(
+            (step, str(transition))
+            for step, (transition, usual) in enumerate(self._path())
+            if not usual
+        )
         return replace(self.plan.recorded(), picks=picks)
+
+
+def _too_long(plan: Plan) -> str:
+    return f"a run is longer than {plan.effects} transitions"
 
 
 class ByClasses(Base):

@@ -1,0 +1,210 @@
+"""Situations that several processes visit are those that one visits, in its order."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import checkers.breadth
+import checkers.strategies
+from checkers.breadth import Situations
+from checkers.check import Budget, check
+from checkers.dfs import Dfs, Walk
+from checkers.graph import Search
+from checkers.search import ANY_TIME, BOUNDED, Plan
+from simkernel.spec import Spec, of
+from tests.checkers.one_change import main_of, talk
+from tests.checkers.test_workers import begun, checked, comparable
+
+SPECS = Path(__file__).resolve().parents[2] / "specs"
+SOON = """
+import checkers.breadth, checkers.spread, checkers.strategies
+checkers.strategies.PROBE, checkers.breadth.WIDE, checkers.spread.CHUNK = 100, 10, 4
+"""
+
+
+@pytest.fixture
+def early_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let others help from the first layers on."""
+    monkeypatch.setattr(checkers.strategies, "PROBE", 1)
+    monkeypatch.setattr(checkers.breadth, "WIDE", 3)
+
+
+def spoken(seed: int) -> Spec:
+    """Give three random processes that send, receive and wait."""
+    draw = random.Random(f"spread {seed}")
+    bodies = talk(draw, draw.choice((5, 6, 7)))
+
+    async def main() -> None:
+        await main_of(bodies)
+        assert seed % 3, "now and then main fails"
+
+    return of(main)
+
+
+def verdict(spec: Spec, strategy: str, network: str, workers: int, faults: int) -> Any:
+    found = check(
+        spec, {}, strategy=strategy, network=network, workers=workers, faults=faults,
+        time="any" if faults else "bounded", budget=Budget(seconds=100, situations=6_000),
+    )  # fmt: skip
+    shown = found.counterexample
+    return (
+        found.word, found.complete, found.notes, found.searched.runs, found.searched.hits,
+        found.searched.transitions, found.searched.situations, found.searched.why_stopped,
+        shown and (shown.settings.picks, [one.text for one in shown.findings]),
+    )  # fmt: skip
+
+
+def agree(seed: int, strategy: str) -> Any:
+    network, faults = ("node", "cluster")[seed % 2], int(seed % 4 == 3)
+    spec = spoken(seed)
+    one = verdict(spec, strategy, network, 1, faults)
+    if "spent" not in one[7]:
+        for workers in (2, 3):
+            assert verdict(spec, strategy, network, workers, faults) == one, (seed, workers)
+    return one
+
+
+@pytest.mark.usefixtures("early_help")
+@pytest.mark.parametrize("strategy", ["dfs", "bfs"])
+def test_random_programs_are_searched_as_by_one(strategy: str) -> None:
+    found = [agree(seed, strategy) for seed in range(12)]
+    assert {"Held", "Violated"} <= {one[0] for one in found}
+    assert sum(one[6] > 100 for one in found) >= 6
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("early_help")
+@pytest.mark.parametrize("strategy", ["dfs", "bfs"])
+def test_more_random_programs_are_searched_as_by_one(strategy: str) -> None:
+    for seed in range(100, 140):
+        agree(seed, strategy)
+
+
+@pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize("times", [ANY_TIME, BOUNDED])
+def test_a_walk_through_the_graph_is_the_search_itself(times: str, early: bool) -> None:
+    """Every end in the same order, by the same way."""
+    transitions = 0
+    for seed in range(14):
+        plan = Plan(spoken(seed), {}, ("node", "cluster")[seed % 2], time=times)
+        again = Search(Situations(plan.judged(plan.recorded(), snapshots=True), early=early))
+        for _ in again.states(partial(wide, again)):
+            pass
+        if not again.graph.complete:
+            continue
+        run = plan.judged(plan.recorded(), snapshots=True)
+        search = Dfs(run, early=early, history=run.history)
+        straight = [[*map(str, path)] for path in search.leaves()]
+        walk = Walk(again.graph, {})
+        walked = [[str(step) for step, _ in path] for path in walk.leaves()]
+        assert walked == straight, seed
+        assert (walk.transitions, len(walk.seen)) == (search.transitions, len(search.seen))
+        transitions += search.transitions
+    assert transitions > 4_000
+
+
+def wide(search: Search[Any]) -> bool:
+    return len(search.graph) > 3_000
+
+
+@pytest.mark.parametrize("most", [5, 12, 20])
+def test_a_walk_is_cut_where_the_search_is(most: int) -> None:
+    plan = Plan(spoken(1), {}, time=ANY_TIME)
+    run = plan.judged(plan.recorded(), snapshots=True)
+    search = Dfs(run, history=run.history, depth_max=most)
+    straight = [len(path) for path in search.leaves()]
+    again = Search(Situations(plan.judged(plan.recorded(), snapshots=True)))
+    for _ in again.states():
+        pass
+    walk = Walk(again.graph, {}, most)
+    assert [len(path) for path in walk.leaves()] == straight
+    assert (walk.cut, walk.transitions) == (search.cut, search.transitions)
+
+
+# --- Of a check --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("spec", "options"),
+    [
+        ("concurrency/agent_tools", ("--strategy", "dfs")),
+        ("concurrency/late_reply", ("--strategy", "bfs", "--network", "cluster")),
+        ("guide/timeouts", ("--strategy", "dfs", "--faults", "1")),
+    ],
+)
+def test_verdict_counts_and_counterexample_are_those_of_one(
+    tmp_path: Path, spec: str, options: tuple[str, ...]
+) -> None:
+    asked = (str(SPECS / f"{spec}.py"), "--no-corpus", "--seconds", "100", *options)
+    one = checked(tmp_path, *asked)
+    assert one["verdicts"][0]["verdict"] == "Violated"
+    two = checked(tmp_path, *asked, "--workers", "2", before=SOON)
+    assert comparable(two) == comparable(one)
+
+
+DIES = (
+    SOON
+    + """
+import os, signal
+import checkers.spread as spread
+left = spread.Spread._left
+seen = 0
+def dies(self, *args):
+    global seen
+    seen += 1
+    count = int(open("deaths").read())
+    first = len(self.links) in (0, self.fleet.count)  # or who came in its place
+    if count and seen > 60 and first:
+        open("deaths", "w").write(str(count - 1))
+        os.kill(os.getpid(), signal.SIGKILL)
+    return left(self, *args)
+spread.Spread._left = dies
+"""
+)
+
+
+@pytest.mark.parametrize("deaths", [1, 2])
+def test_another_takes_over_what_a_killed_worker_had(tmp_path: Path, deaths: int) -> None:
+    asked = (str(SPECS / "concurrency/agent_tools.py"), "--strategy", "bfs", "--no-corpus",
+             "--seconds", "100")  # fmt: skip
+    one = comparable(checked(tmp_path, *asked))["verdicts"][0]
+    (tmp_path / "deaths").write_text(str(deaths))
+    two = comparable(checked(tmp_path, *asked, "--workers", "3", before=DIES))["verdicts"][0]
+    told = ["a worker was ended by signal 9, and another took over"] * deaths
+    assert two.pop("notes") == [*one.pop("notes"), *told]
+    assert two == one
+    assert (tmp_path / "deaths").read_text() == "0"
+
+
+def test_a_search_whose_workers_are_killed_again_and_again_is_given_up(tmp_path: Path) -> None:
+    (tmp_path / "deaths").write_text("9")
+    asked = (str(SPECS / "concurrency/agent_tools_fixed.py"), "--strategy", "dfs", "--no-corpus",
+             "--seconds", "100", "--workers", "2")  # fmt: skip
+    found = checked(tmp_path, *asked, before=DIES)["verdicts"][0]
+    assert (found["verdict"], found["complete"]) == ("Inconclusive", False)
+    assert found["searched"]["why_stopped"] == (
+        "3 workers were lost: the last a worker was ended by signal 9"
+    )
+
+
+def test_what_was_found_is_kept_when_it_is_interrupted(tmp_path: Path) -> None:
+    process = begun(
+        tmp_path, str(SPECS / "concurrency/rate_limiter.py"), "--strategy", "dfs", "--network",
+        "cluster", "--no-corpus", "--seconds", "100", "--workers", "2",
+    )  # fmt: skip
+    time.sleep(8)
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    found = json.loads(out)["verdicts"][0]
+    assert found["searched"]["why_stopped"] == "interrupted"
+    assert found["searched"]["situations"] > 1_000
