@@ -274,6 +274,6 @@ def _verdict(spec: Spec, search: Search, network: str, state: _Progress) -> Verd
         hits=state.hits,
         behaviours=len(search.seen.counts) if search.seen is not None else None,
         unseen=search.seen.unseen if search.seen is not None else None,
-        workers=search.plan.fleet.count if search.plan.fleet and search.seen is not None else 1,
+        workers=search.plan.fleet.count if search.plan.fleet else 1,
     )
     return Verdict(spec.name, word, searched, complete, state.best, tuple(notes), state.known)

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from math import inf
 
 from checkers.judged import Judged
 from simkernel.kernel import driver
 
 Skips = tuple[tuple[int, int], ...]
 """(step, how many of the enabled transitions are skipped there), in the order of the steps."""
+
+Branch = tuple[int, int]
+"""(step, how many transitions were enabled there)."""
 
 
 class Delays:
@@ -29,21 +33,38 @@ class Delays:
         self.picks: tuple[tuple[int, str], ...] = ()
         self._waiting: list[deque[Skips]] = [deque([()])]
 
-    def ends(self, cut: Callable[[], bool] = lambda: False) -> Iterator[tuple[Judged, str]]:
-        """Yield each schedule's run at its end, and why it ended there."""
-        while self.delays < len(self._waiting):
-            if not self._waiting[self.delays]:
-                self.delays += 1
-                continue
+    def ends(
+        self, cut: Callable[[], bool] = lambda: False, most: float = inf
+    ) -> Iterator[tuple[Judged, str]]:
+        """Yield each schedule's run at its end, and why it ended there; rest after so many."""
+        while self.runs < most and (level := self.level()):
             if cut():
                 return
-            skips = self._waiting[self.delays].popleft()
-            run = self.make()
-            ended = self._run(run, skips)
-            self.runs += 1
-            self.transitions += run.m.count
+            skips = level.popleft()
+            run, ended = self.run(skips)
+            self.made(skips, run.m.count, self.branches)
             yield run, ended
             run.m.close()
+
+    def level(self) -> deque[Skips]:
+        """Give the schedules that wait, with the fewest delays of all; none at the end."""
+        while self.delays < len(self._waiting) and not self._waiting[self.delays]:
+            self.delays += 1
+        return self._waiting[self.delays] if self.delays < len(self._waiting) else deque()
+
+    def made(self, skips: Skips, transitions: int, branches: list[Branch]) -> None:
+        """Note that a schedule was made; those that leave it once more wait then."""
+        self.runs += 1
+        self.transitions += transitions
+        for step, options in branches:
+            for more in range(1, options):
+                self._plan(skips, step, more)
+
+    def run(self, skips: Skips) -> tuple[Judged, str]:
+        """Make a schedule; `branches` and `picks` are its own then."""
+        run = self.make()
+        self.branches: list[Branch] = []
+        return run, self._run(run, skips)
 
     def _run(self, run: Judged, skips: Skips) -> str:
         planned = dict(skips)
@@ -58,9 +79,8 @@ class Delays:
             skipped = planned.get(step, 0)
             if skipped:
                 picks.append((step, str(options[skipped])))
-            elif step >= free_from:
-                for more in range(1, len(options)):
-                    self._plan(skips, step, more)
+            elif step >= free_from and len(options) > 1:
+                self.branches.append((step, len(options)))
             run.apply(options[skipped])
             step += 1
         self.picks = tuple(picks)

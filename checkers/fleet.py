@@ -1,4 +1,4 @@
-"""Random runs that several processes make, each some of the numbers, for one verdict.
+"""Runs that several processes make, each some of the numbers, for one verdict.
 
 A run of a random search is a function of its number, once the search has stopped to learn from its
 runs. So it does not matter who makes it: what the processes have seen is put together in the order
@@ -37,9 +37,10 @@ class Judge(Protocol):
 
 
 class Hunt(Protocol):
-    """A random search whose runs depend on their numbers alone."""
+    """A search whose runs depend on their numbers alone; `more` is what one leads to."""
 
     def run(self, number: int) -> tuple[Judged, str]: ...
+    def more(self) -> Any: ...
     def settings(self) -> Settings: ...
 
 
@@ -51,6 +52,7 @@ class Share:
     runs: int = 0
     transitions: int = 0
     seen: Counter[bytes] = field(default_factory=Counter)
+    more: list[Any] = field(default_factory=list)  # what each run leads to
     cut: str = ""
     ended: StepTooLong | MemoryError | None = None
 
@@ -110,6 +112,7 @@ class Fleet:
                 share.runs += 1
                 share.transitions += run.m.count
                 share.seen[run.judges.behaviour(run.m)] += 1
+                share.more.append(hunt.more())
                 share.judge.judge(run, ended, hunt.settings)
                 run.m.close()
         return share

@@ -110,6 +110,9 @@ class Hunting(Base, ABC):
             self.cut = share.cut or self.cut
         self.cut = fleet.lost or self.cut or limit(1.0)
 
+    def more(self) -> None:
+        """Nothing follows from one run for others."""
+
     def learn(self, more: bool) -> None:
         """Learn from the next runs, or no more."""
         self.learning = more

@@ -17,7 +17,7 @@ from math import inf
 
 from checkers.breadth import ASKED, LOOKED, Breadth, Situations
 from checkers.crew import Crew
-from checkers.delays import Delays
+from checkers.delays import Branch, Delays
 from checkers.dfs import Dfs, Walk
 from checkers.events import Identities
 from checkers.fitting import Fitting
@@ -322,11 +322,34 @@ class Hunt(Base):
                 self.cut = f"the budget of {plan.runs} runs is spent"
             return bool(self.cut)
 
-        for run, ended in search.ends(cut):
+        for run, ended in search.ends(cut, inf if plan.fleet is None else ALONE):
             self.runs, self.transitions = search.runs, search.transitions
             yield run, ended
+        while plan.fleet is not None and search.level() and not cut():
+            self._together(limit)
         if not self.cut:
             self.cut = "every schedule was made, but delay-bounded search only hunts"
+
+    def _together(self, limit: Limit) -> None:
+        """Let several processes make the schedules that wait with the fewest delays."""
+        fleet, search = self.plan.fleet, self.delays
+        self._level = list(search.level())[: self.plan.runs - search.runs]
+        for share in fleet.shares(self, 0, len(self._level), limit):
+            for transitions, branches in share.more:
+                search.made(search.level().popleft(), transitions, branches)
+            self.runs, self.transitions = search.runs, search.transitions
+            self.cut = share.cut or self.cut
+        self.cut = fleet.lost or self.cut
+
+    def run(self, number: int) -> tuple[Judged, str]:
+        """Make one of the schedules that wait."""
+        run, ended = self.delays.run(self._level[number])
+        self._count = run.m.count
+        return run, ended
+
+    def more(self) -> tuple[int, list[Branch]]:
+        """Give how long the last run was, and where others leave it."""
+        return self._count, self.delays.branches
 
     def settings(self) -> Settings:
         """Replay the last run."""

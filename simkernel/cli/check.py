@@ -144,7 +144,7 @@ COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Processes that search: each another spec, or of one spec some of the random runs.",
+    help="Processes that search: each another spec, or one spec together.",
 )
 @click.option(
     "--memory",
