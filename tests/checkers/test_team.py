@@ -160,6 +160,7 @@ def test_each_class_is_made_once_by_whom_ever() -> None:
         ("concurrency/bounded_buffer", ("--strategy", "rf")),
         ("concurrency/restart_race", ("--strategy", "dpor", "--network", "cluster")),
         ("concurrency/late_reply", ("--strategy", "auto")),
+        ("concurrency/late_reply", ("--strategy", "delay", "--runs", "400")),
         ("concurrency/restart_race_fixed", ("--strategy", "rf", "--faults", "1")),
     ],
 )
