@@ -196,7 +196,7 @@ _WORDS: dict[str, Any] = {
     "drop": lambda e: f"⚡ never gets the next message of {e['from']}: a fault",
     "duplicate": lambda e: f"⚡ will get the next message of {e['from']} twice: a fault",
     "delay": lambda e: f"⚡ will get the next message of {e['from']} after the one behind: a fault",
-    "partition": lambda e: "⚡ is cut off from all others: a fault",
+    "partition": lambda e: "⚡ is cut off from the others: a fault",
     "heal": lambda e: "⚡ is cut off no more",
     "cut": lambda e: f"⚡ does not get a message of {e['from']}: cut off",
     "note": _note,

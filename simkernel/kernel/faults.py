@@ -3,9 +3,10 @@
 A crash ends a process at any point between two of its events, so also after an effect and before
 the answer that tells of it. On `cluster` a message may be dropped, come twice, or fall behind the
 next one on its way: less than the language promises, as where messages cross a network of one's
-own. A partition cuts one process off from all others: messages from it and to it that arrive
-meanwhile are lost, until it heals, which it may do at any moment, or never. Faults are never the
-only thing that can happen: a run does not go on for them.
+own. A partition puts one process on the other side: messages between the sides that arrive
+meanwhile are lost, until it heals, which it may do at any moment, or never. Who is on the other
+side with it can still be reached, so that two faults part two processes from all others. Faults are
+never the only thing that can happen: a run does not go on for them.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Faults:
 
     @property
     def standing(self) -> tuple[int, tuple[Pid, ...]]:
-        """What is left, and who is cut off."""
+        """What is left, and who is on the other side."""
         return self.left, self.apart
 
     @standing.setter
@@ -57,7 +58,8 @@ class Faults:
 
     def between(self, way: Channel) -> bool:
         """Tell whether a partition lies between the two ends of a way."""
-        return bool(self.apart) and (way.sender in self.apart or way.dest in self.apart)
+        apart = self.apart
+        return bool(apart) and (way.sender in apart) != (way.dest in apart)
 
     def options(self, m: Machine) -> list[tuple[str, Any]]:
         """Give kind and place of the faults that may happen now, in a stable order."""

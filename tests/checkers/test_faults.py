@@ -26,6 +26,7 @@ from simkernel import (
     Reply,
     Supervisor,
     ets,
+    log,
     monitor,
     receive,
     register,
@@ -37,6 +38,7 @@ from simkernel import (
 from simkernel.errors import UsageError
 from simkernel.settings import Settings
 from simkernel.spec import of, spec
+from simkernel.terms import thaw
 from tests.checkers import crashing
 
 
@@ -350,6 +352,45 @@ def test_a_partition_loses_what_arrives_until_it_heals() -> None:
     assert {"'..'", "'.!'", "'!.'", "'!!'"} <= found
 
 
+async def waits_for_a_peer() -> None:
+    log("heard" if await receive("hello", after=50) is not TIMEOUT else "alone")
+
+
+async def greets_both(peer: Any, main: Any) -> None:
+    await receive("go")
+    send(peer, "hello")
+    send(main, "hello")
+
+
+@spec(faults=("partition",))
+async def speaks_with_two() -> str:
+    peer = spawn(waits_for_a_peer)
+    send(spawn(greets_both, peer, self_()), "go")
+    heard = await receive("hello", after=100) is not TIMEOUT
+    await sleep(100)
+    return "heard" if heard else "alone"
+
+
+@pytest.mark.parametrize(
+    ("apart", "expected"),
+    [
+        ((), ("heard", "heard")),
+        (("<root.1>",), ("alone", "heard")),
+        (("<root.2>",), ("alone", "alone")),
+        (("<root.1>", "<root.2>"), ("heard", "alone")),
+    ],
+)
+def test_a_partition_has_two_sides(apart: tuple[str, ...], expected: tuple[str, str]) -> None:
+    m = of(speaks_with_two).machine({}, Settings(network="cluster", faults=2))
+    while (step := m.enabled()[0]) and str(step) != "take <root.2>":
+        m.apply(step)
+    for pid in apart:
+        m.apply(next(t for t in m.enabled() if str(t) == f"partition {pid}"))
+    while options := m.enabled():
+        m.apply(options[0])
+    assert (*map(thaw, m.logged), thaw(m.returned)) == expected
+
+
 @spec(faults=("partition",))
 async def is_patient() -> str:
     """Nothing else can go wrong here: without a fault both are heard."""
@@ -413,5 +454,5 @@ def test_a_partition_is_told_and_comes_again(tmp_path: Path) -> None:
     assert "partition" in kinds
     evidence = gather("x", of(hopes), found, "", tmp_path)
     lines = "\n".join(violation(found, evidence))
-    assert "is cut off from all others: a fault" in lines
+    assert "is cut off from the others: a fault" in lines
     assert "does not get a message of main" in lines
