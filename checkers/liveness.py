@@ -113,9 +113,10 @@ def _components(edges: dict[Place, list[Edge]]) -> Iterator[dict[Place, None]]:
     graph = networkx.DiGraph()
     graph.add_nodes_from(edges)
     graph.add_edges_from((place, edge[2]) for place, leaving in edges.items() for edge in leaving)
+    order = {place: at for at, place in enumerate(edges)}
     for component in networkx.strongly_connected_components(graph):
         # In the order in which they were reached: sets have none that is the same everywhere.
-        yield {place: None for place in edges if place in component}
+        yield dict.fromkeys(sorted(component, key=order.__getitem__))
 
 
 def _idle(

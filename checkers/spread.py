@@ -86,6 +86,7 @@ class Spread:
         self._keep: list[list[tuple[int, int]]] = []
         self._adopt: list[list[int]] = []
         self._edges: list[int] = []
+        self._labels: dict[Label, Label] = {}  # one object for all edges that are named alike
 
     def states(self) -> Iterator[tuple[int, Any]]:
         """Yield each new situation with what was seen of it, as one process would reach them."""
@@ -132,7 +133,8 @@ class Spread:
                 return
             owner = self._owner.pop(state)
             for at, one in enumerate(next(told[owner])):
-                number, new = self.search.reached(one.key, (state, one.label))
+                label = self._labels.setdefault(one.label, one.label)
+                number, new = self.search.reached(one.key, (state, label))
                 if one.stops:
                     self.stopping[state, at] = one.stops
                 if new:
