@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import inf
 from typing import Any, NamedTuple
 
-from checkers.dfs import earliest, looks
+from checkers.dfs import earliest
 from checkers.graph import Search
 from checkers.judged import Ending, Judged
 from checkers.liveness import Lasso, lasso
@@ -20,6 +20,7 @@ from checkers.world import World
 from simkernel.choice import FAULTS
 from simkernel.kernel import driver
 from simkernel.kernel.fingerprints import fingerprint
+from simkernel.kernel.machine import Transition
 from simkernel.settings import Settings
 
 LOOKED, ASKED = "somebody looks at a queue", "somebody asks for the time"
@@ -28,7 +29,7 @@ LOOKED, ASKED = "somebody looks at a queue", "somebody asks for the time"
 class Situations:
     """The situations of one judged run, as a transition system; a node is a snapshot.
 
-    Messages are handled `early`, and edges stop the search where `timeless`, as in `checkers.dfs`.
+    `early` and `timeless` are those of `checkers.dfs`; searches breadth first know nothing of them.
     `asked` are the predicates that are noted of each situation.
     """
 
@@ -53,29 +54,27 @@ class Situations:
 
     def successors(self, node: Any) -> Iterator[tuple[Label, Any]]:
         """Go every way once."""
-        for label, _ in self.leave(node):
+        for label in self.leave(node):
             yield label, self.run.snapshot()
 
-    def leave(self, node: Any) -> Iterator[tuple[Label, str]]:
-        """Go every way once; tell why the search is over there, or "": it stands there then."""
+    def leave(self, node: Any) -> Iterator[Label]:
+        """Go every way once; the machine stands there then."""
         run = self.run
         run.restore(node)
-        options = run.enabled()
-        usual = options[:1]
-        if self.early and len(options) > 1:
-            options = earliest(run.m, options)
+        options, usual = self.options()
         for at, transition in enumerate(options):
             if at:
                 run.restore(node)
-            label = (transition, transition == usual[0])
-            if self.early and looks(run.m, transition):
-                yield label, LOOKED
-                continue
-            clock = run.m.clock
-            if self.timeless:
-                clock.asked = False
             run.apply(transition)
-            yield label, ASKED if self.timeless and clock.asked else ""
+            yield transition, transition == usual
+
+    def options(self) -> tuple[list[Transition], Transition | None]:
+        """Give what is tried where the machine stands, and what the default schedule takes."""
+        options = self.run.enabled()
+        usual = options[0] if options else None
+        if self.early and len(options) > 1:
+            options = earliest(self.run.m, options)
+        return options, usual
 
     def seen(self) -> Seen:
         """Give what is noted of the situation in which the machine stands."""

@@ -8,6 +8,7 @@ interleaving is run, which is the same set of outcomes at a far greater cost.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from checkers.graph import StateGraph
@@ -160,15 +161,18 @@ def looks(m: Machine, transition: Transition) -> bool:
 class Walk:
     """The same search of a graph that is known: `leaves()` yields the labels to every end.
 
-    `stopping` says at which edges it is over, by state and place, and why.
+    `stopping` says at which edges it is over, by state and place, and why. `unsearched`
+    are the states that the graph does not go on from, because the ways to them were too long.
     """
 
     def __init__(
-        self, graph: StateGraph, stopping: Mapping[tuple[int, int], str], depth_max: int = 100_000
-    ):
+        self, graph: StateGraph, stopping: Mapping[tuple[int, int], str], depth_max: int = 100_000,
+        *, unsearched: AbstractSet[int] = frozenset(),
+    ):  # fmt: skip
         self.graph = graph
         self.stopping = stopping
         self.depth_max = depth_max
+        self.unsearched = unsearched
         self.seen: set[int] = set()
         self.state = 0
         self.cut = False
@@ -209,6 +213,9 @@ class Walk:
         if state in self.seen:
             return False
         self.seen.add(state)
+        if state in self.unsearched:
+            self.cut = True
+            return False
         return True
 
 

@@ -12,7 +12,6 @@ import pickle
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from math import inf
 from typing import Any, NamedTuple, Protocol
 
 from checkers.fleet import GRACE_S, Fleet
@@ -39,7 +38,6 @@ class Reached(NamedTuple):
 
     label: Label
     key: bytes
-    stops: str  # why the search is over here, or ""
     seen: Any
 
 
@@ -49,7 +47,7 @@ class Visits(Protocol):
     run: Judged
     start: Any  # the snapshot of the first one
 
-    def leave(self, node: Any) -> Iterator[tuple[Label, str]]: ...
+    def leave(self, node: Any) -> Iterator[Label]: ...
     def key(self, node: Any) -> bytes: ...
     def seen(self) -> Any: ...
 
@@ -67,19 +65,14 @@ class Order(NamedTuple):
 
 
 class Spread:
-    """Situations, left by the processes of a fleet; `stopping` says which edges end the search."""
+    """Situations, left by the processes of a fleet."""
 
-    def __init__(
-        self, fleet: Fleet, search: Search[Any], visits: Visits, cut: Callable[[], bool],
-        depth_max: float = inf,
-    ):  # fmt: skip
+    def __init__(self, fleet: Fleet, search: Search[Any], visits: Visits, cut: Callable[[], bool]):
         self.fleet = fleet
         self.search = search
         self.graph = search.graph
         self.visits = visits
         self.cut = cut
-        self.depth_max = depth_max
-        self.stopping: dict[tuple[int, int], str] = {}  # by state, and which of its edges
         self.links: list[Link] = []
         self._deaths = 0
         self._owner: dict[int, int] = {}
@@ -105,16 +98,13 @@ class Spread:
                     yield state, seen
                 if self.cut():
                     return
-                layer = [state for state in reached if self._goes_on(state)]
+                layer = reached
                 self._level(layer)
             self.graph.complete = True
         except Lost:
             return
         finally:
             self._over()
-
-    def _goes_on(self, state: int) -> bool:
-        return state in self._owner and self.graph.depths[state] < self.depth_max
 
     # --- A layer -------------------------------------------------------------------------------
 
@@ -132,15 +122,12 @@ class Spread:
             if self.cut():
                 return
             owner = self._owner.pop(state)
-            for at, one in enumerate(next(told[owner])):
+            for one in next(told[owner]):
                 label = self._labels.setdefault(one.label, one.label)
                 number, new = self.search.reached(one.key, (state, label))
-                if one.stops:
-                    self.stopping[state, at] = one.stops
                 if new:
-                    if not one.stops:
-                        self._owner[number] = owner
-                        self._keep[owner].append((self._edges[owner], number))
+                    self._owner[number] = owner
+                    self._keep[owner].append((self._edges[owner], number))
                     yield number, one.seen
                 self._edges[owner] += 1
         for answers in told:
@@ -274,12 +261,12 @@ class Spread:
         """Go every way from a situation; keep snapshots of those that are new here."""
         visits = self.visits
         found: list[Reached] = []
-        for label, stops in visits.leave(node):
+        for label in visits.leave(node):
             key = visits.key(node)
             seen = None
             if key not in known:
                 known.add(key)
                 seen = visits.seen()
                 reached[edge + len(found)] = visits.run.snapshot()
-            found.append(Reached(label, key, stops, seen))
+            found.append(Reached(label, key, seen))
         return found

@@ -21,7 +21,6 @@ from checkers.delays import Branch, Delays
 from checkers.dfs import Dfs, Walk
 from checkers.events import Identities
 from checkers.fitting import Fitting
-from checkers.graph import Search as Visit
 from checkers.hunting import Mixed, Pct, Pos, Surw, Walks
 from checkers.judged import Ending, Judged
 from checkers.linearizable import sequential_order
@@ -29,7 +28,8 @@ from checkers.monitor import Consistent
 from checkers.reduction import Reduction
 from checkers.search import ANY_TIME, BOUNDED, RUN_MAX, Base, Limit, Plan, Search
 from checkers.shared import Shared
-from checkers.spread import Label, Spread
+from checkers.split import Split
+from checkers.spread import Label
 from checkers.watched import Watched
 from simkernel.choice import First
 from simkernel.errors import UnknownStrategy, UsageError
@@ -104,34 +104,29 @@ class Depth(Base):
     def _together(self, situations: Situations, limit: Limit) -> None:
         """Let several processes visit the situations, and go through what they have found."""
         plan, fleet = self.plan, self.plan.fleet
-        search = Visit(situations)
-        graph, endings = search.graph, {}
-        for _ in search.states(wide=0):
-            pass  # the first situation is left by others
 
         def cut() -> bool:
-            self.transitions, self.situations = graph.generated - 1, len(graph)
+            graph = split.graph
+            self.transitions, self.situations = graph.generated, len(graph)
             self.cut = limit(self.share)
             return bool(self.cut)
 
+        split = Split(fleet, situations, cut, plan.effects)
         try:
-            spread = Spread(fleet, search, situations, cut, plan.effects)
-            for state, seen in spread.states():
-                if seen.ending is not None:
-                    endings[state] = seen.ending
+            split.together()
         finally:
-            if not graph.complete:  # what was found is not lost
+            if not split.graph.complete:  # what was found is not lost
                 self.cut = fleet.lost or self.cut
-                for state, ending in endings.items():
+                for ending, path in split.endings.values():
                     if ending.findings:
-                        self._tell(ending, graph.path(state))
-        if not graph.complete:
+                        self._tell(ending, path)
+        if not split.graph.complete:
             return
-        walk = Walk(graph, spread.stopping, plan.effects)
-        for runs, path in enumerate(walk.leaves(), 1):
+        walk = Walk(split.graph, split.stopping, plan.effects, unsearched=split.unsearched)
+        for runs, way in enumerate(walk.leaves(), 1):
             if runs > self.runs:
                 self.runs = runs
-                self._tell(endings[walk.state], path)
+                self._tell(split.endings[walk.state][0], way)
         self.timed, self.looked = walk.stopped == ASKED, walk.stopped == LOOKED
         self.transitions, self.situations = walk.transitions, len(walk.seen)
         if walk.cut:

@@ -1,4 +1,4 @@
-"""Situations that several processes visit are those that one visits, in its order."""
+"""Searches of situations by several processes are those of one, `bfs` and `dfs`."""
 
 from __future__ import annotations
 
@@ -151,25 +151,37 @@ def test_verdict_counts_and_counterexample_are_those_of_one(
     assert comparable(two) == comparable(one)
 
 
+# So many processes die as there are files that one of them can take away.
 DIES = (
     SOON
     + """
 import os, signal
-import checkers.spread as spread
-left = spread.Spread._left
-seen = 0
-def dies(self, *args):
+import checkers.breadth as breadth, checkers.link as link
+options, begun, seen, mortal = breadth.Situations.options, link._work, 0, False
+def begins(work, way):
+    global mortal
+    mortal = work.args[0] == 0 or work.func.__name__ == "_dig"
+    begun(work, way)
+def dies(self):
     global seen
     seen += 1
-    count = int(open("deaths").read())
-    first = len(self.links) in (0, self.fleet.count)  # or who came in its place
-    if count and seen > 60 and first:
-        open("deaths", "w").write(str(count - 1))
+    for name in os.listdir("deaths") if mortal and seen > 60 else ():
+        try:
+            os.unlink("deaths/" + name)
+        except FileNotFoundError:
+            continue
         os.kill(os.getpid(), signal.SIGKILL)
-    return left(self, *args)
-spread.Spread._left = dies
+    return options(self)
+link._work, breadth.Situations.options = begins, dies
 """
 )
+
+
+def deadly(here: Path, deaths: int) -> Path:
+    (here / "deaths").mkdir()
+    for number in range(deaths):
+        (here / "deaths" / str(number)).touch()
+    return here / "deaths"
 
 
 @pytest.mark.parametrize("deaths", [1, 2])
@@ -177,16 +189,28 @@ def test_another_takes_over_what_a_killed_worker_had(tmp_path: Path, deaths: int
     asked = (str(SPECS / "concurrency/agent_tools.py"), "--strategy", "bfs", "--no-corpus",
              "--seconds", "100")  # fmt: skip
     one = comparable(checked(tmp_path, *asked))["verdicts"][0]
-    (tmp_path / "deaths").write_text(str(deaths))
+    left = deadly(tmp_path, deaths)
     two = comparable(checked(tmp_path, *asked, "--workers", "3", before=DIES))["verdicts"][0]
     told = ["a worker was ended by signal 9, and another took over"] * deaths
     assert two.pop("notes") == [*one.pop("notes"), *told]
     assert two == one
-    assert (tmp_path / "deaths").read_text() == "0"
+    assert not list(left.iterdir())
+
+
+def test_depth_first_it_is_begun_again_without_a_worker_that_was_killed(tmp_path: Path) -> None:
+    asked = (str(SPECS / "concurrency/agent_tools.py"), "--strategy", "dfs", "--no-corpus",
+             "--seconds", "100")  # fmt: skip
+    one = comparable(checked(tmp_path, *asked))["verdicts"][0]
+    left = deadly(tmp_path, 1)
+    two = comparable(checked(tmp_path, *asked, "--workers", "3", before=DIES))["verdicts"][0]
+    told = "a worker was ended by signal 9, and the search was begun again"
+    assert two.pop("notes") == [*one.pop("notes"), told]
+    assert two == one
+    assert not list(left.iterdir())
 
 
 def test_a_search_whose_workers_are_killed_again_and_again_is_given_up(tmp_path: Path) -> None:
-    (tmp_path / "deaths").write_text("9")
+    deadly(tmp_path, 9)
     asked = (str(SPECS / "concurrency/agent_tools_fixed.py"), "--strategy", "dfs", "--no-corpus",
              "--seconds", "100", "--workers", "2")  # fmt: skip
     found = checked(tmp_path, *asked, before=DIES)["verdicts"][0]
