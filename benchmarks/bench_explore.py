@@ -139,17 +139,29 @@ def states(number: int, count: int) -> None:
     assert len(search.seen) == count, len(search.seen)
 
 
-def checked(workers: int, runs: int) -> float:
-    """Give the wall time in ns of a check by so many workers: the best of three."""
-    spec = str(ROOT / "specs" / "guide" / "agent_fsm_fixed.py")
-    command = [sys.executable, "-m", "simkernel", "check", "--no-corpus", "--quiet", "--strategy"]
-    command += ["walk", "--runs", str(runs), "--seconds", "600", "--workers", str(workers), spec]
+def checked(workers: int, spec: str, *options: str, times: int = 3) -> float:
+    """Give the wall time in ns of a check by so many workers: the best of some."""
+    command = [sys.executable, "-m", "simkernel", "check", "--no-corpus", "--quiet", *options]
+    command += ["--seconds", "600", "--workers", str(workers), str(ROOT / "specs" / spec)]
     best = []
-    for _ in range(3):
+    for _ in range(times):
         start = time.perf_counter_ns()
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
         best.append(time.perf_counter_ns() - start)
     return float(min(best))
+
+
+def by_two(name: str, units: int, unit: str, times: int, spec: str, *options: str) -> Case:
+    """Compare two workers with one."""
+    return Case(
+        name=f"explore: {name}, two workers, wall time on two cores",
+        ours=partial(checked, 2, spec, *options, times=times),
+        peer=partial(checked, 1, spec, *options, times=times),
+        units=units,
+        target_ratio=1.7,
+        unit=unit,
+        peer_name="one worker",
+    )
 
 
 def promised(runs: int, per_second: int) -> float:
@@ -160,14 +172,28 @@ def promised(runs: int, per_second: int) -> float:
 def cases() -> list[Case]:
     """Measure; the peer of the first two is what we mean to reach."""
     return [
-        Case(
-            name="explore: two workers, wall time on two cores",
-            ours=partial(checked, 2, RUNS),
-            peer=partial(checked, 1, RUNS),
-            units=RUNS,
-            target_ratio=1.7,
-            unit="runs",
-            peer_name="one worker",
+        by_two(
+            "random",
+            RUNS,
+            "runs",
+            3,
+            "guide/agent_fsm_fixed.py",
+            "--strategy",
+            "walk",
+            "--runs",
+            str(RUNS),
+        ),
+        by_two("rf", 15_224, "runs", 1, "concurrency/lock_server_fixed.py", "--strategy", "rf"),
+        by_two(
+            "dfs",
+            19_504,
+            "states",
+            2,
+            "concurrency/agent_tools_fixed.py",
+            "--strategy",
+            "dfs",
+            "--network",
+            "cluster",
         ),
         Case(
             name="explore: rf, messages to one process",
