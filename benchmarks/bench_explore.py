@@ -169,8 +169,8 @@ def promised(runs: int, per_second: int) -> float:
     return 1e9 * runs / per_second
 
 
-def cases() -> list[Case]:
-    """Measure; the peer of the first two is what we mean to reach."""
+def together() -> list[Case]:
+    """Measure what two processes make of one search."""
     return [
         by_two(
             "random",
@@ -195,6 +195,13 @@ def cases() -> list[Case]:
             "--network",
             "cluster",
         ),
+    ]
+
+
+def cases() -> list[Case]:
+    """Measure; the peer of the first two is what we mean to reach."""
+    return [
+        *together(),
         Case(
             name="explore: rf, messages to one process",
             ours=partial(classes, fan_in, SENDERS, 720, by_message=True),
