@@ -136,6 +136,8 @@ class Reduction:
                 yield from self._over(turn, explored)
             if self.cut:
                 return
+        if self.cut:  # told by another process, which ends the round
+            return
         self._share(turns)
         for lane, run in explored:
             for plan in plans(run):

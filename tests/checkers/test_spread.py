@@ -220,6 +220,16 @@ def test_a_search_whose_workers_are_killed_again_and_again_is_given_up(tmp_path:
     )
 
 
+@pytest.mark.parametrize("strategy", ["dfs", "bfs"])
+def test_it_stops_when_its_time_is_over(tmp_path: Path, strategy: str) -> None:
+    found = checked(
+        tmp_path, str(SPECS / "concurrency/rate_limiter.py"), "--strategy", strategy,
+        "--no-corpus", "--seconds", "4", "--workers", "2", before=SOON,
+    )["verdicts"][0]  # fmt: skip
+    assert found["searched"]["why_stopped"] == "the budget of 4 s is spent"
+    assert not found["complete"]
+
+
 def test_what_was_found_is_kept_when_it_is_interrupted(tmp_path: Path) -> None:
     process = begun(
         tmp_path, str(SPECS / "concurrency/rate_limiter.py"), "--strategy", "dfs", "--network",

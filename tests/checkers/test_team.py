@@ -234,6 +234,13 @@ def test_a_search_whose_workers_are_killed_again_and_again_is_given_up(many: Pat
     assert (many / "deaths").read_text() == "6"
 
 
+def test_it_stops_when_its_time_is_over(many: Path) -> None:
+    asked = [{"n=6": "n=8", "100": "4"}.get(word, word) for word in ASKED]
+    found = checked(many, *asked, "--workers", "2", before=SOON)["verdicts"][0]
+    assert found["searched"]["why_stopped"] == "the budget of 4 s is spent"
+    assert (found["verdict"], found["complete"]) == ("Violated", False)
+
+
 def test_what_was_found_is_kept_when_it_is_interrupted(many: Path) -> None:
     asked = [word.replace("n=6", "n=8") for word in ASKED]
     process = begun(many, *asked, "--workers", "2", before=SOON)
