@@ -110,6 +110,7 @@ class Recorder(Actors):
         receive = self._receive(step, causes)
         boxed = self._box_before(kind, who)
         m.looked = False
+        m.observed.clear()
         self._at_once = []
         self._apply(step)
         place = len(self.path) - 1
@@ -118,6 +119,7 @@ class Recorder(Actors):
         if m.looked:
             self.footprints.need("clock")
             self._found.append((CLOCK, WRITE))
+        self._found += m.observed
         born = self._after(actor, step, at)
         event = self._record(actor, step, at, causes, kill, receive)
         event.options, event.at, event.born = tuple(options), place, born

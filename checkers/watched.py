@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from checkers.dependency import Access
 from simkernel.kernel import codes
 from simkernel.kernel.channels import catch_up, travel
 from simkernel.kernel.machine import Machine
@@ -18,6 +19,8 @@ class Watched(Machine):
     def __init__(self, *args: Any, **options: Any):
         self.watching: Callable[[Pid, tuple[Any, ...]], None] | None = None
         self.looked = False
+        # What the properties of the spec could tell of the present event: see `sight`, `monitor`.
+        self.observed: list[Access] = []
         super().__init__(*args, **options)
 
     def into(self, dest: Pid, signal: tuple[Any, ...]) -> None:
