@@ -166,7 +166,7 @@ class Footprints:
             self.death(p, found)
         elif kind in ("expire", "done", "earlier"):
             self.need("clock")
-            found.append((CLOCK, WRITE))
+            found += [(CLOCK, WRITE), (("life", who), READ)]
         if self.informed:
             found.append((("state", who), BUMP))
         return found

@@ -17,8 +17,10 @@ from checkers.classes import Classes
 from checkers.events import Actor, Identities, Message
 from checkers.footprints import Widen
 from checkers.plans import Explored, Plan, arrangements, plans
+from checkers.possible import described, prevented
 from checkers.recorder import Recorder
 from checkers.watched import Watched
+from simkernel.errors import InternalError
 from simkernel.kernel.driver import seldom_collected
 from simkernel.kernel.machine import Machine, Transition
 
@@ -68,18 +70,20 @@ class Reduction:
                 self.begins_again()
                 found = None
                 continue
-            if recorder is not None:
-                self.runs += 1
-                self.classes.add([event.number for event in recorder.events])
-                self.recorder = recorder
-                yield recorder.m
-                if self.cut:
-                    return
-                explored = Explored(recorder)
-                recorder.close()
-                for one in plans(explored):
-                    if not self._known(one):
-                        self._wait(one)
+            if recorder is None:
+                assert found is not None
+                raise InternalError(f"a run was begun in vain. {described(found[0])}")
+            self.runs += 1
+            self.classes.add([event.number for event in recorder.events])
+            self.recorder = recorder
+            yield recorder.m
+            if self.cut:
+                return
+            explored = Explored(recorder)
+            recorder.close()
+            for one in plans(explored):
+                if not self._known(one):
+                    self._wait(one)
             found = self._next()
             if found is None:
                 return
@@ -98,6 +102,9 @@ class Reduction:
             if not self._waiting[fewest]:
                 del self._waiting[fewest]
             if self._known(plan):
+                continue
+            if prevented(plan):
+                self._settled.add(self._key(plan))
                 continue
             if plan.place < 0:
                 return plan, [*_places(plan.keep), -1]
