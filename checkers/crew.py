@@ -38,6 +38,7 @@ class Report(NamedTuple):
     blocked: int
     flags: frozenset[Any]
     cut: bool
+    declined: str
     inside: int
     outside: int
 
@@ -48,6 +49,7 @@ class Classed(Protocol):
     reduction: Reduction
     runs: int
     transitions: int
+    declined: str
     inside: int
     outside: int
 
@@ -116,7 +118,9 @@ class Crew:
         while True:
             messages = [self._next(index) for index in range(len(self.links))]
             kinds = {kind for kind, _ in messages}
-            if kinds == {DONE}:
+            if self.search.declined:
+                self._farewell()
+            if self.search.declined or kinds == {DONE}:
                 return
             if kinds != {STEP}:
                 raise InternalError("processes that make one search differ about its end")
@@ -163,6 +167,7 @@ class Crew:
         search.inside += report.inside - inside
         search.outside += report.outside - outside
         search.runs, search.transitions = report.runs, report.transitions
+        search.declined = search.declined or report.declined
         self.reports.append(report)
 
     def _take_in(self) -> None:
@@ -211,7 +216,7 @@ class Crew:
             found, judge = judge, fleet.fresh()
             return sent((True, Report(
                 found, reduction.runs, reduction.ended, reduction.transitions, reduction.blocked,
-                reduction.flags, reduction.cut, search.inside, search.outside,
+                reduction.flags, reduction.cut, search.declined, search.inside, search.outside,
             )))  # fmt: skip
 
         def swap(message: bytes) -> list[bytes] | None:

@@ -26,6 +26,8 @@ Object        Touched by                                                        
 `clock`       whatever a deadline can order, if the program has exact timers           19, 20
 `lives`       births and deaths bump, `processes()` reads                              17
 `state`, pid  `process_info` reads; everything at that process bumps                   9
+`history`     of one property and key: calls begin, calls return (`monitor`)           -
+`seen`        of one property: whatever changes what it looks at writes (`sight`)      -
 
 What is not in the table (`log`, `choose`, references, sends to different processes) never clashes
 (row 22). A killing signal is special: its handling depends on *every* event of its victim (row 6),
@@ -47,19 +49,22 @@ Access = tuple[tuple[Any, ...], Any]
 """An object and the mode in which an event touches it."""
 
 READ, WRITE, BUMP, PEEK = "read", "write", "bump", "peek"
+CALLS, RETURNS = "calls", "returns"
 
 # Modes that are words. Peek is a read of one part, bump a write of one part: they clash with what
-# reads or writes the whole.
+# reads or writes the whole. Of a history of calls only that is seen which had returned before which
+# was made.
 _CLASHING = frozenset(
     {
         (READ, WRITE), (WRITE, READ), (WRITE, WRITE),
         (BUMP, READ), (READ, BUMP), (BUMP, WRITE), (WRITE, BUMP),
         (PEEK, WRITE), (WRITE, PEEK),
+        (CALLS, RETURNS), (RETURNS, CALLS),
     }
 )  # fmt: skip
 
 # Words that never clash with themselves.
-COMMUTING = frozenset({READ, BUMP, PEEK})
+COMMUTING = frozenset({READ, BUMP, PEEK, CALLS, RETURNS})
 
 # Objects on which an event can disable another, and a third enable it again: what has arrived must
 # be handled before some operations, and deadlines pass in order. Races over them are looked for

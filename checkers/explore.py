@@ -61,8 +61,8 @@ class Explored:
     """What an exploration found, and how far it went.
 
     `runs` counts ends that were reached; with `dpor` and `rf` each is another class. `blocked` are
-    runs that were begun in vain. `complete` says that no other outcome is possible, under
-    `time` and on this network.
+    runs that were begun in vain: the first is an InternalError. `complete` says that no other
+    outcome is possible, under `time` and on this network.
     """
 
     strategy: str

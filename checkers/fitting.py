@@ -39,11 +39,12 @@ class Fitting:
         ]
 
     def fits(self) -> bool:
-        """Perform them all; tells whether that is possible, as far as was tried."""
+        """Perform them all, or until a property fails; tells whether that is possible, as far as
+        was tried."""
         done, full, turns = 0, self._all, 0
         stack: list[tuple[Any, int, int, list[Unit]]] = []
         units = self._units(done)
-        while done != full:
+        while done != full and self.run.ok:
             while not units:
                 turns += 1
                 if not stack or turns > TURNS_MAX:

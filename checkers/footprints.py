@@ -166,7 +166,7 @@ class Footprints:
             self.death(p, found)
         elif kind in ("expire", "done", "earlier"):
             self.need("clock")
-            found.append((CLOCK, WRITE))
+            found += [(CLOCK, WRITE), (("life", who), READ)]
         if self.informed:
             found.append((("state", who), BUMP))
         return found
@@ -201,8 +201,8 @@ class Footprints:
         """Add what the end of `p` touches: whatever it holds, and whoever hears of it."""
         m, pid = self.m, p.pid
         found += [(("life", pid), WRITE), (LIVES, BUMP)]
-        if self.clocked:
-            found.append((CLOCK, WRITE))
+        if self.clocked and (p.timer is not None or p.timers):
+            found.append((CLOCK, WRITE))  # fewer deadlines hold others up
         if p.name is not None:
             found += [(("name", p.name), WRITE), (("named", pid), WRITE)]
         if "bonds" not in self.flags and (len(p.links or ()) > 1 or len(p.watchers or ()) > 1):

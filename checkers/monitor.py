@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
+from checkers.dependency import CALLS, READ, RETURNS, Access
 from checkers.findings import Finding
 from checkers.linearizable import Linearization, Model, Operation, linearization, sequential_order
 from checkers.ltl import FALSE, TRUE, Formula, Predicate
@@ -15,7 +16,7 @@ from checkers.world import World
 from simkernel.errors import SimkernelError, UsageError
 from simkernel.kernel import driver
 from simkernel.kernel.machine import Machine
-from simkernel.terms import show, thaw
+from simkernel.terms import exact_key, show, thaw
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,10 @@ def linearizable(model: Model, server: Any) -> Consistent:
 def sequentially_consistent(model: Model, server: Any) -> Consistent:
     """Give: the calls to `server` (a name) seem to happen one by one, in each client's order."""
     return Consistent(model, server, sequential_order)
+
+
+def _plain(m: Machine, name: str) -> World:
+    return World(m)
 
 
 class Monitor:
@@ -83,6 +88,9 @@ class Monitor:
         self.stands: dict[str, tuple[Any, Possible]] = {}
         self.said: dict[str, str] = {}
         self.last = ""
+        # Where it is to note what its histories make of an event, if somebody wants to know.
+        self.touched: list[Access] | None = None
+        self.world: Callable[[Machine, str], World] = _plain
         self._machine: Machine | None = None
         self._keys: dict[Any, bytes] = {}
 
@@ -98,17 +106,17 @@ class Monitor:
 
     def step(self, m: Machine) -> bool:
         """Look at the situation of `m`; False once a property has failed."""
-        world = World(m)
         for name, one in self.left.items():
             if one is not TRUE and one is not FALSE:
-                after = self.left[name] = self._asked(name, one.progress, world)
+                after = self._asked(name, one.progress, self.world(m, name))
+                self.left[name] = after
                 if after == FALSE:
                     self.failed += ((name, m.count),)
         for name, predicate in self.goals.items():
-            if name not in self.reached and self._asked(name, predicate, world):
+            if name not in self.reached and self._asked(name, predicate, self.world(m, name)):
                 self.reached.add(name)
         for name, refinement in self.refined.items():
-            self._refine(name, refinement, world, m.count)
+            self._refine(name, refinement, self.world(m, name), m.count)
         return not self.failed
 
     def _refine(self, name: str, wanted: Refinement, world: World, count: int) -> None:
@@ -144,15 +152,32 @@ class Monitor:
         self.clock += 1
         client, kind, said = event[1], event[2], dict(event[3])
         if kind == "call":
-            self.open[client] = len(self.calls)
-            operation = Operation(client, thaw(said["request"]), self.clock)
-            self.calls.append((self._name(said["server"]), operation))
+            server = self._name(said["server"])
+            if self.touched is not None and self.consistent:
+                # Which server a call counts for is told by the name that the process has now.
+                self.touched.append((("named", said["server"]), READ))
+            if any(wanted.server == server for wanted in self.consistent.values()):
+                operation = Operation(client, thaw(said["request"]), self.clock)
+                self.open[client] = len(self.calls)
+                self.calls.append((server, operation))
+                self._touches(server, operation, CALLS)
             return
         place = self.open.pop(client, None)  # a call that failed at once was never one
         if place is not None and kind == "called":
             server, one = self.calls[place]
             heard = replace(one, ended=self.clock, answer=thaw(said["answer"]))
             self.calls[place] = (server, heard)
+            self._touches(server, one, RETURNS)
+
+    def _touches(self, server: Any, operation: Operation, mode: str) -> None:
+        """Note what the begin or the return of a call touches: that a call had returned before
+        another one began is all that is seen of time, and only within one part of a model."""
+        if self.touched is None:
+            return
+        for name, wanted in self.consistent.items():
+            if wanted.order is linearization and wanted.server == server:
+                key = exact_key(wanted.model.key(operation.request))
+                self.touched.append((("history", name, key), mode))
 
     def _name(self, pid: Any) -> Any:
         p = None if self._machine is None else self._machine.processes.get(pid)
@@ -167,11 +192,9 @@ class Monitor:
             for name, count in self.failed
         ]
         if ended in (driver.QUIET, driver.RETURNED):
-            world = World(m)
             found += [
                 Finding("property", name, f"{name}: not fulfilled when the run ended")
-                for name, one in self.left.items()
-                if one != FALSE and not self._asked(name, one.forever, world)
+                for name in self.hot(m)
             ]
         for name, wanted in self.consistent.items():
             history = [one for to, one in self.calls if to == wanted.server]
@@ -183,11 +206,10 @@ class Monitor:
     def hot(self, m: Machine) -> tuple[str, ...]:
         """Name the properties that would fail if nothing changed from now on: in a run that was cut
         they are suspected, and no more than that."""
-        world = World(m)
         return tuple(
             name
             for name, one in self.left.items()
-            if one != FALSE and not self._asked(name, one.forever, world)
+            if one != FALSE and not self._asked(name, one.forever, self.world(m, name))
         )
 
     def standing(self, m: Machine) -> dict[str, str]:
@@ -207,10 +229,8 @@ class Monitor:
 
     def key(self) -> bytes:
         """Tell what has been seen so far apart, as far as it matters for what comes."""
-        # The clock of a history goes on in both of two ways to one situation, but not alike.
-        calls = tuple(f"{server} {one} {one.begun} {one.ended}" for server, one in self.calls)
         failed = tuple(name for name, _ in self.failed)  # when is a matter of the way
-        seen = (tuple(self.left.values()), calls, failed, tuple(self.stands.items()))
+        seen = (tuple(self.left.values()), self.history(), failed, tuple(self.stands.items()))
         key = self._keys.get(seen)
         if key is None:
             # Processes that were forked from one name functions alike.
@@ -221,6 +241,23 @@ class Monitor:
             text = repr((*seen[:-1], stands))
             key = self._keys[seen] = blake2b(text.encode(), digest_size=16).digest()
         return key
+
+    def history(self) -> tuple[Any, ...]:
+        """Tell histories apart by who called what, what was answered, and which calls had returned
+        before which were made. When it was says nothing more, and differs in two ways to one
+        situation."""
+        calls: dict[str, list[tuple[str, Operation]]] = {}
+        for server, one in self.calls:
+            calls.setdefault(str(one.client), []).append((str(server), one))
+        told = []
+        for client in sorted(calls):
+            for server, one in calls[client]:
+                before = tuple(
+                    sum(other.ended is not None and other.ended < one.begun for _, other in theirs)
+                    for _, theirs in sorted(calls.items())
+                )
+                told.append((server, str(one), one.ended is None, before))
+        return tuple(told)
 
     def save(self) -> Any:
         """Give what `load` takes back."""

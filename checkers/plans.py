@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from checkers.dependency import READ, clash
+from checkers.dependency import READ, WRITE, clash
 from checkers.events import Actor, Event, Identities, Like, Message, last_of, nearest, numbers_of
 from checkers.forced import Forced, must_of
 from checkers.recorder import Recorder
@@ -88,6 +88,10 @@ class Explored(History):
         self.handled = recorder.handled
         self.worded = recorder.worded
         self.lost = recorder.lost
+        self.ripe = recorder.ripe
+        self.until = recorder.until
+        self.carried = recorder.carried
+        self.own = recorder.own
         self.left = self._left(recorder)
         self.crashes = list(self._crashes(recorder))
         self.crashed: int = sum(
@@ -223,8 +227,9 @@ def plans(run: Explored) -> Iterator[Plan]:
         if receive is not None and run.relaxed(receive.pid):
             yield from _receives(run, place, event)
     for place, actor in run.lost:
-        keep = run.all & ~run.after(place)
-        yield Plan(run, _unhindered(run, keep, actor, place), actor)
+        keep = _unhindered(run, run.all & ~run.after(place), actor, place)
+        if not _still_waits(run, keep, actor, place):
+            yield Plan(run, keep, actor)
     if run.left:
         yield from _before_the_end(run)
     for keep, pid in run.crashes:
@@ -238,6 +243,8 @@ def _races(run: Explored, place: int, event: Event) -> Iterator[Plan]:
         races &= ~(1 << earlier)
         keep = run.all & ~run.after(earlier)
         want = None
+        if event.actor[0] == "queue":
+            keep = _alive(run, keep, event.actor[1], place)
         if event.actor[0] == "body":
             receive = event.receive
             if receive is not None and (receive.timed or receive.got is None):
@@ -247,6 +254,15 @@ def _races(run: Explored, place: int, event: Event) -> Iterator[Plan]:
             if event.base & ~keep or (receive is not None and _asleep(run, keep, event)):
                 continue
         yield Plan(run, keep, event.actor, want)
+
+
+def _alive(run: Explored, keep: int, pid: Pid, place: int) -> int:
+    """Leave out the end of a process that came after it had handled something: a message that it
+    handles late does not depend on it."""
+    for end, mode in run.touched.get(("life", pid), ()):
+        if mode == WRITE and end > place and keep >> end & 1:
+            keep &= ~run.after(end)
+    return keep
 
 
 def _unseen(run: Explored, keep: int, event: Event) -> int:
@@ -274,6 +290,15 @@ def _unhindered(run: Explored, keep: int, actor: Actor, place: int) -> int:
     return keep
 
 
+def _still_waits(run: Explored, keep: int, actor: Actor, place: int) -> bool:
+    """Tell whether, without an arrival that it waited for, a process would wait for its deadline:
+    that may have passed because of what is gone with the arrival."""
+    if actor[0] != "body" or place not in run.pending.get(actor[1], ()):
+        return False
+    last = run.previous(actor, keep)
+    return run.until.get(last) == "expire" and run.previous(("wait", actor[1]), keep) <= last
+
+
 def _handled(run: Explored, keep: int, pid: Pid, but: AbstractSet[int] = frozenset()) -> int:
     """Leave out the signals to `pid` that have arrived and are not handled, `but` some."""
     pending, before = run.pending.get(pid, ()), -1
@@ -299,7 +324,9 @@ def _receives(run: Explored, place: int, event: Event) -> Iterator[Plan]:
         if not receive.patterns or takes(receive.patterns, message.content):
             yield Plan(run, keep, event.actor, message, place)
     if receive.timed and receive.got is not None:
-        yield Plan(run, _handled(run, keep, receive.pid), event.actor, "timeout", place)
+        keep = _handled(run, keep, receive.pid)
+        if event.before < 0 or keep >> event.before & 1:  # otherwise it waits somewhere else
+            yield Plan(run, keep, event.actor, "timeout", place)
 
 
 def _before_the_end(run: Explored) -> Iterator[Plan]:
@@ -331,6 +358,8 @@ def arrangements(plan: Plan) -> Iterator[tuple[list[int], int]]:
     must = must_of(plan)
     while waiting:
         keep = waiting.pop()
+        if plan.want == "timeout":
+            keep = _handled(plan.run, keep, plan.actor[1])  # whose handling may have gone
         if keep in tried or must & ~keep:
             continue
         tried.add(keep)

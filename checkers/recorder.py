@@ -32,7 +32,7 @@ from simkernel.errors import InternalError
 from simkernel.kernel import codes
 from simkernel.kernel.channels import Channel
 from simkernel.kernel.machine import Transition
-from simkernel.kernel.process import AT_REST, BUSY, WAITING, Process
+from simkernel.kernel.process import AT_REST, BUSY, WAITING, Process, Timer
 from simkernel.terms import Pid
 
 # Events that leave little in the record, if they touch no way between processes: see `repeat`.
@@ -75,6 +75,14 @@ class Recorder(Actors):
         self.early: set[tuple[str, Pid]] = set()  # who has handled what kind early
         self.too_long = False  # whether the run was cut
         self.keepers: set[Any] = set()  # who has kept a monitor back
+        # What tells whether a plan can be made (`possible`): after an event of the clock whose
+        # deadlines could be next; after one of a process that of its work or its wait; the signals
+        # that each way has carried, with their departure and their end; and the arrivals that one
+        # has caused oneself and that are not handled at once, with their kinds.
+        self.ripe: dict[int, frozenset[Actor]] = {}
+        self.until: dict[int, str] = {}
+        self.carried: dict[tuple[Any, Pid], list[list[Any]]] = {}
+        self.own: dict[int, int] = {}
         self._who: Any = None
         self._found: list[Access] = []
         self._known = False  # what the present event touches was recorded in another run
@@ -111,6 +119,7 @@ class Recorder(Actors):
         receive = self._receive(step, causes)
         boxed = self._box_before(kind, who)
         m.looked = False
+        m.observed.clear()
         self._at_once = []
         self._apply(step)
         place = len(self.path) - 1
@@ -119,10 +128,16 @@ class Recorder(Actors):
         if m.looked:
             self.footprints.need("clock")
             self._found.append((CLOCK, WRITE))
+        self._found += m.observed
         born = self._after(actor, step, at)
         event = self._record(actor, step, at, causes, kill, receive)
         event.options, event.at, event.born = tuple(options), place, born
         event.ends = (("life", who), WRITE) in event.accesses
+        if self.clocked and (CLOCK, WRITE) in event.accesses:
+            self.ripe[at] = frozenset(self._ripe())
+            body = m.processes.get(who) if actor[0] == "body" else None
+            if body is not None and body.timer is not None:
+                self.until[at] = body.timer.kind
         event.plain = (
             whole and not self.clocked and m.faults is None and len(self.lost) == lost
             and kind in PLAIN and not any(thing[0] in ROADS for thing, _ in event.accesses)
@@ -163,6 +178,12 @@ class Recorder(Actors):
         self._known = False
         if event.born is not None:
             self.spawned.setdefault(event.born, at)
+
+    def _ripe(self) -> Iterator[Actor]:
+        m = self.m
+        for item in m.active:
+            if type(item) is Timer and m.clock.may(item):
+                yield from (actor for _, actor in self.ranked(item))
 
     def _kept_back(self, kind: str, who: Any) -> None:
         """What a process does next takes along a monitor that it has kept back until then."""
@@ -239,11 +260,12 @@ class Recorder(Actors):
             p = m.processes[who]
             if ("bonded", who) in self.early:  # unhandled it would be answered for the dead
                 self.footprints.need(("bonded", who))
-            if p.arrived:
+            if self.of(("queue", who)):
                 self.lost.append((at, ("queue", who)))
             return self._kills(p, at)
         elif kind == "arrive":
             causes.append(self.ways[who].popleft()[0])
+            self._carried(who, at)
         elif kind == "fire":
             causes.append(self.armed[who])
         elif kind == "expire":
@@ -281,7 +303,7 @@ class Recorder(Actors):
             self.lost.append((at, ("timer", effect[1])))
         elif ends:
             self.lost += [(at, ("timer", ref)) for ref in p.timers or ()]
-            if p.arrived:
+            if self.of(("queue", pid)):
                 self.lost.append((at, ("queue", pid)))
 
     def _lose_timers(self, p: Process, at: int) -> None:
@@ -362,6 +384,8 @@ class Recorder(Actors):
         self.queues.setdefault(dest, deque()).append((at, soft))
         if not soft and signal[0] != codes.S_ANSWER:
             self.pending.setdefault(dest, []).append(at)
+            if signal[1] == dest:
+                self.own[at] = signal[0]
             if signal[0] == codes.S_MESSAGE:
                 self.worded.add(at)
             if dest != self._who and not p.arrived and self._looks(p) and self.body(dest):
@@ -417,6 +441,10 @@ class Recorder(Actors):
             self._boxed(p, came, at)
         self._at_once.append(pid)
 
+    def _carried(self, way: tuple[Any, Pid], at: int) -> None:
+        """Note that the oldest signal on a way is no longer under way."""
+        next(one for one in self.carried[way] if one[1] < 0)[1] = at
+
     def _departures(self, at: int) -> None:
         """Note what has gone on its way, and what a later signal has taken along (rule 6.20)."""
         m = self.m
@@ -425,6 +453,7 @@ class Recorder(Actors):
             first = channel.signals[0][0] if channel is not None and channel.signals else None
             while sent and sent[0][1] is not first:
                 sent.popleft()
+                self._carried(place, at)
                 self._found.append((("way", *place), WRITE))
                 self.lost.append((at, ("way", *place)))
         for place, channel in m.channels.items():
@@ -433,6 +462,7 @@ class Recorder(Actors):
                 # The answer to a question is sent by the event that brings the question.
                 self._found.append((("way", *place), WRITE))
                 sent.append((at, signal))
+                self.carried.setdefault(place, []).append([at, -1, signal[0]])
                 if not m.cluster and place[0] in m.processes and place[0] != place[1]:
                     self.keepers.add(place[0])
 

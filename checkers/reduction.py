@@ -21,8 +21,10 @@ from checkers.events import Actor, Identities, Message
 from checkers.footprints import Widen
 from checkers.lanes import LANES, Counts, Lane, gifts, level_of
 from checkers.plans import Explored, Plan, arrangements, plans
+from checkers.possible import described, prevented
 from checkers.recorder import Recorder
 from checkers.watched import Watched
+from simkernel.errors import InternalError
 from simkernel.kernel.driver import seldom_collected
 from simkernel.kernel.machine import Transition
 
@@ -44,13 +46,13 @@ class Turn:
     """What a lane did in a round."""
 
     lane: int
-    what: str = ""  # "run", "known", "blocked" if its plan could not be made, "widen", "cut"
+    what: str = ""  # "run", "known", "vain" if its plan could not be made, "widen", "cut"
     level: int = 0  # the crashes in its plan
     numbers: list[int] = field(default_factory=list)  # the class of its run
     transitions: int = 0
     too_long: bool = False
     flag: Any = None  # what more has to be told apart
-    key: Any = None  # of its plan
+    said: str = ""  # of a plan that could not be made
     settled: list[Any] = field(default_factory=list)  # plans that were found impossible on the way
     waiting: Counts = field(default_factory=dict)  # what is left in the lane
     # Of what follows other processes know nothing.
@@ -129,10 +131,9 @@ class Reduction:
                 self.flags |= {turn.flag}
                 self.begins_again()
                 return
-            if turn.what == "blocked":
-                self.blocked += 1
-                self._settled.add(turn.key)
-            elif turn.what == "run":
+            if turn.what == "vain":
+                raise InternalError(f"a run was begun in vain. {turn.said}")
+            if turn.what == "run":
                 yield from self._over(turn, explored)
             if self.cut:
                 return
@@ -194,8 +195,7 @@ class Reduction:
         if not self.classes.count:
             turn.what = "" if at else "run"  # the first run of all has no plan
         elif (found := self._next(self._lanes[at], turn.settled)) is not None:
-            plan = turn.plan = found[0]
-            turn.what, turn.level, turn.key = "run", plan.crashes, self._key(plan)
+            turn.what, turn.plan, turn.level = "run", found[0], found[0].crashes
         turn.waiting = self._lanes[at].counts()
         return turn, found
 
@@ -204,6 +204,9 @@ class Reduction:
         assert self.level is not None
         while (plan := lane.pop(self.level)) is not None:
             if self.known(plan):
+                continue
+            if prevented(plan):
+                self._settled.add(self._key(plan))
                 continue
             if plan.place < 0:
                 return plan, [*_places(plan.keep), -1]
@@ -246,7 +249,8 @@ class Reduction:
             turn.what, turn.flag = "widen", more.flag
             return
         if recorder is None:
-            turn.what = "blocked"
+            assert found is not None
+            turn.what, turn.said = "vain", described(found[0])
             return
         turn.numbers = [event.number for event in recorder.events]
         turn.transitions = len(recorder.path)

@@ -23,11 +23,11 @@ from checkers.events import Identities
 from checkers.fitting import Fitting
 from checkers.hunting import Mixed, Pct, Pos, Surw, Walks
 from checkers.judged import Ending, Judged
-from checkers.linearizable import sequential_order
 from checkers.monitor import Consistent
 from checkers.reduction import Reduction
 from checkers.search import ANY_TIME, BOUNDED, RUN_MAX, Base, Limit, Plan, Search
 from checkers.shared import Shared
+from checkers.sight import Sight, Sighted, blind_to_pace
 from checkers.split import Split
 from checkers.spread import Label
 from checkers.watched import Watched
@@ -159,17 +159,13 @@ class ByClasses(Base):
 
     exhaustive = True
 
-    def __init__(self, plan: Plan, *, by_message: bool, share: float = 1.0):
+    def __init__(self, plan: Plan, *, by_message: bool, share: float = 1.0, narrow: bool = False):
         super().__init__(plan)
         self.name = "rf" if by_message else "dpor"
-        asked = of_situations(plan.spec)
-        if asked:
-            raise UsageError(
-                f"{self.name} makes one run of a class, and the property {asked!r} looks at "
-                "situations, in which runs of one class differ",
-                where="--strategy",
-                hint="Use --strategy dfs, walk or delay.",
-            )
+        self.narrow = narrow  # leave it where a property looks at more than one process
+        self.declined = ""  # the property because of which it was left
+        if asked := beyond_classes(plan.spec):
+            raise self._refusal(asked)
         if plan.rare:
             raise UsageError(
                 f"{self.name} knows nothing of what an end and a monitor do only seldom",
@@ -192,12 +188,25 @@ class ByClasses(Base):
             identities=Identities if plan.fleet is None else Shared,
         )  # fmt: skip
 
+    def _refusal(self, name: str) -> UsageError:
+        return UsageError(
+            f"{self.name} makes one run of a class, and the property {name!r} looks at "
+            "situations, in which runs of one class differ",
+            where="--strategy",
+            hint="Use --strategy dfs, walk or delay.",
+        )
+
     def _machine(self) -> Watched:
         plan = replace(self.plan, time=ANY_TIME)
-        run = plan.judged(plan.recorded(), kind=Watched)
-        assert isinstance(run.m, Watched)
-        run.m.judged = run
-        return run.m
+        looks = of_situations(plan.spec)
+        run = plan.judged(plan.recorded(), kind=Sighted if looks else Watched)
+        m = run.m
+        assert isinstance(m, Watched)
+        m.judged = run
+        run.monitor.touched = m.observed
+        if isinstance(m, Sighted):
+            m.sight = Sight(run, self.reduction.flags, m.observed)
+        return m
 
     def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
         """Make one run of every class, whatever its times, and where it matters within bounds."""
@@ -208,8 +217,10 @@ class ByClasses(Base):
 
         fleet, search = self.plan.fleet, self.reduction
         yield from self.judged(cut, inf if fleet is None else ALONE)
-        if not search.over:
+        if not (search.over or self.declined):
             self.cut = Crew(fleet, self, lambda share: limit(share * self.share)).together()
+        if self.declined:
+            return
         self._count()
         self._conclude()
 
@@ -222,11 +233,24 @@ class ByClasses(Base):
             self._count()
             run = m.judged
             ended = driver.BUDGET if search.cut else run.ended()
+            if self._declines(m, ended):
+                return
             if self._as_it_is() or not run.findings(ended):
                 self._settings = None
                 yield run, ended
             elif (found := self._within_bounds()) is not None:
                 yield found
+
+    def _declines(self, m: Watched, ended: str) -> bool:
+        """Tell whether a property sees what runs of one class do not agree upon."""
+        sight = m.sight if isinstance(m, Sighted) else None
+        if sight is None:
+            return False
+        m.judged.findings(ended)  # properties look at the end as well
+        if sight.wide and not self.narrow:
+            raise self._refusal(sight.wide)
+        self.declined = sight.wide or (sight.crowded if self.narrow else "")
+        return bool(self.declined)
 
     def _as_it_is(self) -> bool:
         """Tell whether the run of a class is one that the machine makes: a run does not go on for
@@ -363,7 +387,7 @@ class Auto(Base):
 
     def __init__(self, plan: Plan):
         super().__init__(plan)
-        asked = of_situations(plan.spec)
+        asked = beyond_classes(plan.spec)
         self._why = "one run of every class is enough"
         if asked:
             self._why = f"the property {asked!r} looks at situations"
@@ -375,7 +399,7 @@ class Auto(Base):
         self._first: Depth | ByClasses = (
             Depth(plan, share=0.5)
             if asked or lost or plan.rare
-            else ByClasses(plan, by_message=True, share=0.5)
+            else ByClasses(plan, by_message=True, share=0.5, narrow=True)
         )
         self.time = self._first.time
         self._now: Search = self._first
@@ -385,6 +409,10 @@ class Auto(Base):
         """Make every run that is needed, then perhaps random ones."""
         yield from self._part(limit)
         first = self._first
+        if isinstance(first, ByClasses) and first.declined:
+            self._why = f"the property {first.declined!r} looks at situations"
+            self._now = self._first = first = Depth(self.plan, share=0.5)
+            yield from self._part(limit)
         if isinstance(first, ByClasses) and first.undecided:
             self._notes.append(f"{first.name}: {first.cut}")
             self._why = "situations know their times"
@@ -429,13 +457,21 @@ def crashes_alone(plan: Plan) -> bool:
 
 
 def of_situations(spec: Spec) -> str:
-    """Give the first property that one run of a class does not decide, or "".
+    """Give the first property that looks at situations along the way, or ""."""
+    for name, what in spec.properties.items():
+        if not isinstance(what, Consistent):
+            return name
+    return ""
 
-    The order of each client's calls is the same in all runs of a class; nothing else that a
-    property looks at along the way is.
+
+def beyond_classes(spec: Spec) -> str:
+    """Give the first property that no search of classes decides, or "".
+
+    What others look at is seen only in a run (`checkers.sight`). `sometimes` has to be reached
+    within the bounds, and a class is made whatever its times.
     """
     for name, what in spec.properties.items():
-        if not (isinstance(what, Consistent) and what.order is sequential_order):
+        if not (isinstance(what, Consistent) or blind_to_pace(what)):
             return name
     return ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from checkers.dependency import Access
 from simkernel.kernel import codes
 from simkernel.kernel.channels import catch_up, travel
 from simkernel.kernel.machine import Machine
@@ -19,6 +20,8 @@ class Watched(Machine):
         self.watching: Callable[[Pid, tuple[Any, ...]], None] | None = None
         self.looked = False
         self.judged: Any = None  # what will judge it at its end
+        # What the properties of the spec could tell of the present event: see `sight`, `monitor`.
+        self.observed: list[Access] = []
         super().__init__(*args, **options)
 
     def into(self, dest: Pid, signal: tuple[Any, ...]) -> None:

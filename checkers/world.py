@@ -39,9 +39,9 @@ class World:
         if p is None:
             return default
         body = body_of(self._m, p)
-        if isinstance(body, Server):
+        if isinstance(body, Server) and hasattr(body, "state"):  # none before `init`
             return thaw(body.state)
-        if isinstance(body, StateMachine):
+        if isinstance(body, StateMachine) and hasattr(body, "data"):
             return thaw(body.state), thaw(body.data)
         return default
 
@@ -111,9 +111,9 @@ class World:
 def class_of(m: Machine, p: Process) -> type | None:
     """Give the class whose callbacks a process runs, if it runs a behaviour."""
     body = body_of(m, p)
-    if isinstance(body, Server):
+    if isinstance(body, Server) and hasattr(body, "module"):
         found: type = body.module.cls
         return found
-    if isinstance(body, StateMachine):
+    if isinstance(body, StateMachine) and hasattr(body, "modules"):
         return body.modules[0].cls  # type: ignore[no-any-return]
     return None

@@ -11,8 +11,9 @@ from simkernel import (
     Ok,
     Reply,
     linearizable,
-    monitor,
     receive,
+    self_,
+    send,
     spawn,
     spec,
 )
@@ -70,13 +71,15 @@ class OneRegister(Model):
                 return "ok", value
 
 
-async def writer():
+async def writer(main):
     await GenServer.call("register", ("write", 1, "new"), timeout=None)
+    send(main, "done")
 
 
-async def reader():
+async def reader(main):
     for nearest in (0, 2):
         await GenServer.call("register", ("read", nearest), timeout=None)
+    send(main, "done")
 
 
 @spec(properties={"one register": linearizable(OneRegister(), "register")})
@@ -84,8 +87,6 @@ async def main(readers=1):
     replicas = [(await GenServer.start_link(Replica, None))[1] for _ in range(3)]
     await GenServer.start_link(Register, replicas, name="register")
     for client in (writer, *[reader] * readers):
-        monitor(spawn(client))
+        spawn(client, self_())
     for _ in range(readers + 1):
-        match await receive():
-            case ("DOWN", _, _, _, _):
-                pass
+        await receive("done")

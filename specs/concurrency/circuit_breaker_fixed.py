@@ -11,8 +11,9 @@ from simkernel import (
     Reply,
     StateTimeout,
     always,
-    monitor,
     receive,
+    self_,
+    send,
     sleep,
     spawn,
     spec,
@@ -54,9 +55,13 @@ class Breaker(GenStateMachine):
         return NextState("half open", (failures, probes + 1), [Reply(caller, "yes")])
 
 
-async def client(breaker, waits_ms):
-    await sleep(waits_ms)
-    if await GenStateMachine.call(breaker, "may I") == "yes":
+async def client(breaker, main):
+    await asks(breaker)
+    send(main, "done")
+
+
+async def asks(breaker):
+    if await GenStateMachine.call(breaker, "may I", timeout=None) == "yes":
         await sleep(5)  # the service does not answer
         GenStateMachine.cast(breaker, "failed")
 
@@ -69,9 +74,10 @@ def one_probe(world):
 @spec(properties={"one probe at a time": always(one_probe)}, expect=("never reached",))
 async def main(clients=2):
     _, breaker = await GenStateMachine.start_link(Breaker, None, name="breaker")
-    for waits_ms in (0, 0, *[80] * clients):
-        monitor(spawn(client, breaker, waits_ms))
-    for _ in range(clients + 2):
-        match await receive():
-            case ("DOWN", _, _, _, _):
-                pass
+    for _ in range(FAILURES_MAX):
+        await asks(breaker)
+    await sleep(80)
+    for _ in range(clients):
+        spawn(client, breaker, self_())
+    for _ in range(clients):
+        await receive("done")

@@ -49,6 +49,7 @@ class Watching:
 
     def __init__(self, make: Callable[[], Watched], outcome: Callable[[Any], Any], by: bool):
         self.inside = self.outside = self.runs = self.transitions = 0
+        self.declined = ""
         self.outcome = outcome
         self.reduction = Reduction(make, by_message=by, identities=Shared)
 
