@@ -70,6 +70,7 @@ def ends(search: Watching, workers: int, alone: int = 3) -> list[Any]:
         fleet = Fleet(
             workers, of(nothing), inf, lambda: 0.0, fresh=Ends,
             absorb=lambda judge: found.seen.extend(judge.seen), found=lambda: False,
+            end=lambda *told: None,
         )  # fmt: skip
         assert Crew(fleet, search, lambda share: "").together() == ""  # type: ignore[arg-type]
     return sorted(found.seen)
