@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from checkers.events import Actor
+from checkers.footprints import Widen
 from checkers.recorder import Recorder
 from simkernel.kernel.machine import Transition
 from simkernel.terms import Pid
@@ -28,7 +29,7 @@ def follow(recorder: Recorder, transitions: Sequence[Transition]) -> list[int]:
     """Let the events of a run happen; gives the place of each transition's event, or -1.
 
     A transition without an event is part of one: it has happened already, or will with a time-out.
-    Raises CannotFollow, and what the recorder raises.
+    Raises CannotFollow, and Widen where more has to be told apart.
     """
     handled: Counter[Pid] = Counter()
     events: list[int] = []
@@ -44,6 +45,10 @@ def follow(recorder: Recorder, transitions: Sequence[Transition]) -> list[int]:
         actor = actor_of(recorder, step)
         options = recorder.of(actor)
         if step not in options:
+            unwatched = ("unwatched", step.who)
+            if step.kind == "do" and not options and unwatched not in recorder.flags:
+                # It tells of its end somebody whom here it has forgotten already.
+                raise Widen(unwatched)
             raise CannotFollow(number, step)
         recorder.do(actor, step, options)
     return events
