@@ -10,7 +10,7 @@ between them that are no more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from fractions import Fraction
 from functools import cache
 
@@ -78,10 +78,11 @@ def of_pos(threads: tuple[Thread, ...], bad: Iterable[Seen], *, equal: bool = Fa
     Fraction(1, 6)
     """
     wanted = frozenset(bad)
-    race: Callable[[str, str], bool] = lambda one, other: races(one, other, equal=equal)  # noqa: E731
 
     @cache
-    def drawn(order: Counters, gaps: Counters, done: Counters, state: State, new: Counters):  # type: ignore[no-untyped-def]
+    def drawn(
+        order: Counters, gaps: Counters, done: Counters, state: State, new: Counters
+    ) -> Fraction:
         """`order` are the pending threads from the lowest priority on."""
         if not new:
             return taken(order, gaps, done, state)
@@ -102,17 +103,15 @@ def of_pos(threads: tuple[Thread, ...], bad: Iterable[Seen], *, equal: bool = Fa
         later = _one_more(done, who)
         new = [who] if later[who] < len(threads[who]) else []
         for other in order:
-            if race(statement, threads[other][later[other]]):
+            if races(statement, threads[other][later[other]], equal=equal):
                 new.append(other)
         for other in new:
             if other in order:
                 order, gaps = _gone(order, gaps, order.index(other))
-        result: Fraction = drawn(order, gaps, later, after(state, statement), tuple(sorted(new)))
-        return result
+        return drawn(order, gaps, later, after(state, statement), tuple(sorted(new)))
 
     every = tuple(range(len(threads)))
-    result: Fraction = drawn((), (0,), (0,) * len(threads), BEGIN, every)
-    return result
+    return drawn((), (0,), (0,) * len(threads), BEGIN, every)
 
 
 def _one_more(done: Counters, at: int) -> Counters:
