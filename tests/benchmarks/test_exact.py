@@ -18,7 +18,7 @@ from tests.benchmarks.exact import of_a_walk, of_pos, threads_of
 
 SWAPPED = [(1, 0)]  # a was written and b was not
 EITHER = [(1, 0), (0, 1)]  # or the other way round: the reader came between two others
-RUNS = 4_000
+RUNS = 3_000
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def seen(writers: int, scheduler: Any, seed: int) -> Any:
     ("scheduler", "exact"), [(PosScheduler, of_pos), (WalkScheduler, of_a_walk)]
 )
 def test_the_search_hits_as_often_as_is_exact(writers: int, scheduler: Any, exact: Any) -> None:
-    """Within three standard deviations of 4,000 runs; what comes after the statements is no
+    """Within three standard deviations of 3,000 runs; what comes after the statements is no
     matter."""
     expected = float(exact(threads_of(writers, starts=False), SWAPPED))
     found = sum(seen(writers, scheduler, seed) == (1, 0) for seed in range(RUNS)) / RUNS

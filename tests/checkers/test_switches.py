@@ -14,7 +14,7 @@ from tests.checkers.orders import drawn_class, every_order, respects
 def test_no_order_of_a_small_class_has_fewer_context_switches(seed: int) -> None:
     draw = random.Random(seed)
     better = 0
-    for _ in range(150):
+    for _ in range(100):
         lanes, past = drawn_class(
             draw, draw.randint(2, 8), draw.randint(1, 4), draw.choice([0.05, 0.1, 0.2, 0.3])
         )
@@ -23,7 +23,7 @@ def test_no_order_of_a_small_class_has_fewer_context_switches(seed: int) -> None
         least = min(count(lanes, order) for order in every_order(past))
         assert (found.switches, found.exact) == (least, True), (lanes, past)
         better += least < count(lanes, range(len(past)))
-    assert better > 30  # the given order is seldom the best
+    assert better > 20  # the given order is seldom the best
 
 
 def test_an_order_that_was_not_searched_for_to_the_end_is_seldom_longer() -> None:
