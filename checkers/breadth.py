@@ -18,6 +18,7 @@ from checkers.search import Base, Limit, Plan
 from checkers.spread import WIDE, Label, Spread
 from checkers.world import World
 from simkernel.choice import FAULTS
+from simkernel.errors import InternalError
 from simkernel.kernel import driver
 from simkernel.kernel.fingerprints import fingerprint
 from simkernel.kernel.machine import Transition
@@ -109,7 +110,7 @@ class Breadth(Base):
         run = plan.judged(plan.recorded(), snapshots=True)
         asked = _predicates(plan.spec.properties.values())
         situations = Situations(run, asked=asked)
-        search = Search(situations)
+        self._search = search = Search(situations)
         self.graph = graph = search.graph
         values: list[tuple[bool, ...]] = []
         deepest = 0
@@ -163,10 +164,27 @@ class Breadth(Base):
         return [f"runs without end are {fair}ly fair"] if asked and not self.cut else []
 
     def _gone_round(self, name: str, found: Lasso) -> Judged:
-        self._path = [*found.stem, *found.cycle]
+        """Make the run of a lasso, once round.
+
+        A situation has the names of timers and processes with which it was reached first. On
+        another way, and in the second round, they have others: so what leads to the next situation
+        is looked for among all that may happen.
+        """
         again = self.plan.judged(self.plan.recorded(), snapshots=True)
-        for transition, _ in self._path:
-            again.apply(transition)
+        there = Situations(again)
+        self._path = []
+        for (label, _), state in zip((*found.stem, *found.cycle), found.states, strict=True):
+            options = again.enabled()
+            like = [one for one in options if (one.kind, one.way) == (label.kind, label.way)]
+            node = again.snapshot()
+            for option in [label, *like] if label in options else like:
+                again.apply(option)
+                if self._search.number(there.key(None)) == state:
+                    self._path.append((option, option == options[0]))
+                    break
+                again.restore(node)
+            else:
+                raise InternalError(f"a round does not lead back: {label} does not lead on")
         again.round = (name, len(found.stem))
         return again
 
@@ -182,8 +200,14 @@ class Breadth(Base):
 
 
 def _actor(label: Label) -> Any:
-    """Give whose a transition is; nobody owes a fault."""
+    """Give whose a transition is; nobody owes a fault.
+
+    The timers of a process are one: in each round it may set another, and a situation has the name
+    of the one with which it was reached first.
+    """
     transition = label[0]
+    if transition.kind == "fire":
+        return ("timers", transition.who.owner)
     return None if transition.kind in FAULTS else entity(transition)
 
 

@@ -12,6 +12,7 @@ from checkers.fleet import Fleet
 from checkers.judged import Ending, Judged
 from checkers.monitor import Sometimes
 from checkers.search import BOUNDED, Plan, Search
+from checkers.shown import shown
 from checkers.shrink import smallest
 from checkers.strategies import strategy as begin
 from checkers.verdict import Again, Counterexample, Searched, Verdict
@@ -87,6 +88,14 @@ class _Progress:
             self.best = Counterexample(found, settings(), transitions, ending.ended)
             self.best_at = at
 
+    def shows(self, example: Counterexample) -> None:
+        """Keep the best as it is to be shown, also where it is known from before."""
+        self.known = tuple(
+            replace(one, counterexample=example) if one.counterexample is self.best else one
+            for one in self.known
+        )
+        self.best = example
+
     def _offer(self, example: Counterexample) -> None:
         if self._better(example.findings, example.transitions):
             self.best = example
@@ -159,6 +168,8 @@ def check(
         state.notes += fleet.notes
     if state.best is not None and not state.is_shrunk:
         state.best = _shrunk(spec, parameters, state.best, elapsed, budget)
+    if state.best is not None:
+        state.shows(shown(spec, state.best))
     return _verdict(spec, search, network, state)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from checkers.finding import foremost, listed
+from checkers.finding import Finding, foremost, listed
 from checkers.judged import Both, judged_run
 from checkers.verdict import Counterexample, Verdict
 from simkernel.errors import Nondeterminism
@@ -19,7 +20,10 @@ from simkernel.trace.writer import Recorder, TraceFile, file_name
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a violation is shown and replayed with: the trace file, the blob, and the events."""
+    """What a violation is shown and replayed with: the trace file, the blob, and the events.
+
+    The trace is of the run that is shown; the blob is of the one with the fewest deviations.
+    """
 
     trace: str
     blob: str
@@ -41,26 +45,54 @@ def gather(
     """
     folder.mkdir(exist_ok=True)
     texts = parameters_text(example.parameters)
-    settings = example.settings.to_json()
-    header = {"spec": where, "parameters": texts, "settings": settings, "source": source}
+    shown = example.shown
+    settings = shown.settings if shown is not None else example.settings
+    findings = shown.findings if shown is not None else example.findings
+    header: dict[str, Any] = {
+        "spec": where, "parameters": texts, "settings": settings.to_json(), "source": source,
+    }  # fmt: skip
+    if shown is not None:
+        header["shown"] = told(example)
     file = TraceFile(folder / f"{file_name(spec.name)}.jsonl", header)
     keep = Recorder(keep=True)
-    _, ended, again = judged_run(
-        spec, example.parameters, example.settings, tape=Both(file.recorder, keep)
-    )
+    _, ended, again = judged_run(spec, example.parameters, settings, tape=Both(file.recorder, keep))
     digest = file.recorder.hash
-    more: dict[str, Any] = {"findings": listed(example.findings)}
+    more: dict[str, Any] = {"findings": listed(findings)}
     if verdict is not None:
         more |= {"sentence": verdict.sentence, "notes": list(verdict.notes)}
     file.close(ended, verdict="Violated", **more)
-    first = example.findings[0].identity
+    _same(where, example, again, findings)
+    keep.flush()
+    if shown is not None:
+        only = Recorder()
+        _, _, again = judged_run(spec, example.parameters, example.settings, tape=only)
+        _same(where, example, again, example.findings)
+        digest = only.hash
+    blob = Blob(where, texts, example.settings, source, digest)
+    events = tuple(json.loads(line) for line in keep.lines or ())
+    return Evidence(str(file.path), blob.to_text(), events)
+
+
+def told(example: Counterexample) -> dict[str, Any]:
+    """Give what a trace holds of the run of which it shows another order: the settings that replay
+    that one, and where it turns."""
+    assert example.shown is not None
+    turn = example.shown.turn
+    return {
+        "of": example.settings.to_json(),
+        "switches": example.shown.switches,
+        "instead_of": example.shown.instead_of,
+        "turn": None if turn is None else asdict(turn),
+    }
+
+
+def _same(
+    where: str, example: Counterexample, again: Sequence[Finding], findings: Sequence[Finding]
+) -> None:
     # A run that goes round is cut where the round is over: breadth-first search has seen it close.
-    if example.ended != driver.ROUND and foremost(again, first) != example.findings:
+    first = example.findings[0].identity
+    if example.ended != driver.ROUND and foremost(again, first) != tuple(findings):
         raise Nondeterminism(
             f"a run that failed was made again, and was another: {example.findings[0].text}",
             where=where,
         )
-    keep.flush()
-    blob = Blob(where, texts, example.settings, source, digest)
-    events = tuple(json.loads(line) for line in keep.lines or ())
-    return Evidence(str(file.path), blob.to_text(), events)

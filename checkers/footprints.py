@@ -67,7 +67,14 @@ class Footprints:
             return signal[4] is None and ("late", p.pid) not in self.flags
         if kind == codes.S_ANSWER:
             return not self.clocked
-        if self.informed or (_EARLY[kind], p.pid) in self.flags:
+        if self.informed:
+            return False
+        if kind == codes.S_DEMONITOR:
+            return ("unwatched", p.pid) not in self.flags
+        word = early_of(p, signal)
+        if word is None:
+            return True
+        if (word, p.pid) in self.flags:
             return False
         if kind == codes.S_EXIT:
             _, sender, reason, linked = signal
@@ -122,7 +129,7 @@ class Footprints:
         elif kind == codes.S_DOWN:
             _, _, ref, target, reason = signal
             found += [(("mon", ref), WRITE), (("alias", ref), WRITE)]
-            if soft:
+            if soft and (p is None or ref in (p.monitors or ())):
                 content = ("DOWN", ref, "process", target, thaw(reason))
                 found.append((("mb", dest), appends(content)))
         if self.informed:
@@ -230,7 +237,7 @@ class Footprints:
 # ends before it has handled a link answers for the dead, and one that stops to trap may be killed.
 _EARLY = {
     codes.S_EXIT: "exits", codes.S_DOWN: "downs", codes.S_LINK: "bonded", codes.S_UNLINK: "bonded",
-    codes.S_MONITOR: "bonded", codes.S_DEMONITOR: "bonded", codes.S_ASK: "bonded",
+    codes.S_MONITOR: "bonded", codes.S_ASK: "bonded",
 }  # fmt: skip
 _SEEN_BY: dict[int, tuple[str, ...]] = {
     codes.FLAG: ("exits",), codes.UNLINK: ("exits", "bonded"), codes.LINK: ("exits", "bonded"),
@@ -249,8 +256,15 @@ def _looks(p: Process, effect: tuple[Any, ...]) -> bool:
     return bool(effect[0] != codes.FLAG or effect[1] == "trap_exit")
 
 
-def early_of(signal: tuple[Any, ...]) -> str | None:
-    """Give the word for handling such a signal early, if anything could tell."""
+def early_of(p: Process, signal: tuple[Any, ...]) -> str | None:
+    """Give the word for handling such a signal early, if anything could tell.
+
+    Nothing can of a DOWN for which nobody waits any more, and never will by that reference; nor of
+    a demonitor: who has sent it hears nothing of that monitor, whenever it is handled. (A run that
+    is followed may have a process tell of its end whom it had not forgotten yet: `following`.)
+    """
+    if signal[0] == codes.S_DOWN and signal[2] not in (p.monitors or ()):
+        return None
     return _EARLY.get(signal[0])
 
 

@@ -36,6 +36,12 @@ class Forced:
                     self._before.setdefault(rival, []).append((first, place))
         self._bits = sum(1 << place for place in self._before)
 
+    def pairs(self) -> Iterator[tuple[int, int]]:
+        """Give all forced orders of the run: (what comes first, the arrival that comes later)."""
+        for rival, found in self._before.items():
+            for first, _ in found:
+                yield first, rival
+
     def before(self, run: History, seeds: int, keep: int) -> int:
         """Give what has to come before some events of a plan, and them."""
         found, todo = seeds, seeds & self._bits

@@ -24,10 +24,14 @@ Edge = tuple[Place, Any, Place, frozenset[Until]]
 
 @dataclass(frozen=True)
 class Lasso:
-    """A run without end: the labels that lead to a situation, and those that lead back to it."""
+    """A run without end: the labels that lead to a situation, and those that lead back to it.
+
+    `states` are those of the graph that the labels lead to, one after the other.
+    """
 
     stem: tuple[Any, ...]
     cycle: tuple[Any, ...]
+    states: tuple[int, ...] = ()
 
 
 def lasso(
@@ -160,14 +164,18 @@ def _round(edges: dict[Place, list[Edge]], component: dict[Place, None], by: lis
     first = next(iter(edges))
     stem = _way(edges, first, by[0][0])
     inside = {place: [edge for edge in edges[place] if edge[2] in component] for place in starts}
-    cycle: list[Any] = []
+    cycle: list[Edge] = []
     for at, edge in enumerate(by):
         goal = by[(at + 1) % len(by)][0]
-        cycle += [edge[1], *_way(inside, edge[2], goal)]
-    return Lasso(tuple(stem), tuple(cycle))
+        cycle += [edge, *_way(inside, edge[2], goal)]
+    return Lasso(
+        tuple(edge[1] for edge in stem),
+        tuple(edge[1] for edge in cycle),
+        tuple(edge[2][0] for edge in (*stem, *cycle)),
+    )
 
 
-def _way(edges: dict[Place, list[Edge]], start: Place, goal: Place) -> list[Any]:
+def _way(edges: dict[Place, list[Edge]], start: Place, goal: Place) -> list[Edge]:
     came: dict[Place, Edge | None] = {start: None}
     waiting = [start]
     for place in waiting:
@@ -177,9 +185,9 @@ def _way(edges: dict[Place, list[Edge]], start: Place, goal: Place) -> list[Any]
             if edge[2] not in came:
                 came[edge[2]] = edge
                 waiting.append(edge[2])
-    labels: list[Any] = []
+    way: list[Edge] = []
     at = goal
     while (last := came[at]) is not None:
-        labels.append(last[1])
+        way.append(last)
         at = last[0]
-    return labels[::-1]
+    return way[::-1]

@@ -30,11 +30,18 @@ def entity(transition: Transition) -> Entity:
     return ("queue" if kind == "handle" else "body", who)
 
 
-class _All(frozenset[Any]):
-    """Every distinction is made: here too much dependence costs little, and too little a lot."""
+class _Most(frozenset[Any]):
+    """Every distinction is made but one, for here too much dependence costs little. In which order
+    rows have come is not told apart: with that every write would race with all others of its table,
+    and POS would draw anew for all of them (tests/benchmarks/test_exact.py)."""
 
     def __contains__(self, flag: object) -> bool:
-        return True
+        return flag != "order"
+
+
+class _Footprints(Footprints):
+    def need(self, flag: Any) -> None:
+        """Go on without a distinction: nothing is left out because of it."""
 
 
 class Pending:
@@ -42,7 +49,7 @@ class Pending:
 
     def __init__(self, m: Machine):
         self.m = m
-        self._footprints = Footprints(m, _All())
+        self._footprints = _Footprints(m, _Most())
 
     def of(self, transition: Transition) -> list[Access]:
         """Give the objects with their modes, those of a signal that would arrive included."""

@@ -8,15 +8,15 @@ nothing is claimed that did not happen in a run.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from checkers.events import Actor, Message
+from checkers.events import Message
 from checkers.finding import short
 from checkers.findings import Finding
 from checkers.fitting import Fitting
+from checkers.following import CannotFollow, follow
 from checkers.footprints import Widen
 from checkers.forced import arranged
 from checkers.judged import Judged
@@ -33,7 +33,7 @@ from simkernel.kernel import driver
 from simkernel.kernel.machine import Transition
 from simkernel.settings import Settings
 from simkernel.spec import Spec
-from simkernel.terms import Pid, thaw
+from simkernel.terms import thaw
 
 
 @dataclass(frozen=True)
@@ -98,23 +98,14 @@ class Predictor(Reduction):
         m = self.make()
         m.checking = True
         recorder = Recorder(m, self.identities, self.flags, by_message=True)
-        handled: Counter[Pid] = Counter()
-        for number, step in enumerate(transitions):
-            if step.kind == "expire" and not recorder.clocked:
-                continue  # the time-out that follows lets it expire
-            if step.kind == "handle":
-                handled[step.who] += 1
-                if handled[step.who] <= recorder.handlings[step.who]:
-                    continue  # what only makes a message readable was done when it arrived
-            actor = _actor(recorder, step)
-            options = recorder.of(actor)
-            if step not in options:
-                raise UsageError(
-                    f"step {number}, {step}, cannot be followed under time any",
-                    where="trace", hint="Record the run with `check --strategy rf`, or by "
-                    "`simkernel run` without durations.",
-                )  # fmt: skip
-            recorder.do(actor, step, options)
+        try:
+            follow(recorder, transitions)
+        except CannotFollow as stopped:
+            raise UsageError(
+                f"{stopped} cannot be followed under time any",
+                where="trace", hint="Record the run with `check --strategy rf`, or by "
+                "`simkernel run` without durations.",
+            ) from stopped  # fmt: skip
         self.found.events = len(recorder.events)
         self.classes.add([event.number for event in recorder.events])
         explored = Explored(recorder)
@@ -235,20 +226,6 @@ class Predictor(Reduction):
             if first.setdefault(key, plan) is not plan:
                 rest.append(plan)
         return [*first.values(), *rest]
-
-
-def _actor(recorder: Recorder, step: Transition) -> Actor:
-    """Give whose event a transition is."""
-    kind, who, _ = step
-    if kind == "arrive":
-        return ("way", who[0], who[1])
-    if kind == "fire":
-        return ("timer", who)
-    if kind == "expire":
-        return ("wait", who)
-    if kind == "handle" and step not in recorder.body(who):
-        return ("queue", who)
-    return ("body", who)
 
 
 def _change(plan: Plan) -> str:

@@ -421,7 +421,7 @@ class Recorder(Actors):
                     self._found += self.footprints.arrival(dest, signal, soft=True)
                 if signal[0] == codes.S_ANSWER:
                     self.woken[dest] = at
-                word = early_of(signal)
+                word = early_of(p, signal)
                 if word is not None:
                     self.early.add((word, dest))
                 self._handle(dest, at)

@@ -45,6 +45,7 @@ class Taken:
     before: Mapping[int, tuple[Transition, ...]]  # where the run deviates, what came first there
     found: tuple[Finding, ...]
     ended: str
+    times: tuple[int, ...] = ()  # of the picks
 
     @cached_property
     def directives(self) -> list[Directive]:
@@ -88,15 +89,18 @@ class Shrinker:
         run = Judged(self.spec, self.parameters, settings)
         picks: list[Transition] = []
         before: dict[int, tuple[Transition, ...]] = {}
+        times: list[int] = []
         try:
             while len(picks) < settings.effects_max and (options := run.enabled()):
                 picked = pick(options)
                 if picked != options[0]:
                     before[len(picks)] = tuple(options[: options.index(picked)])
                 picks.append(picked)
+                times.append(run.m.clock.now)
                 run.apply(picked)
             ended = driver.BUDGET if run.enabled() else run.ended()
-            return Taken(tuple(picks), before, foremost(run.findings(ended), self.failure), ended)
+            found = foremost(run.findings(ended), self.failure)
+            return Taken(tuple(picks), before, found, ended, tuple(times))
         finally:
             run.m.close()
 

@@ -39,6 +39,35 @@ class Searched:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """What a run turns on: at step `first` something happened that came before `over`, which the
+    default schedule has there, and which came at step `later` or not at all.
+
+    Of a process that is held back: it did nothing from step `since` on, until it did `over`.
+    """
+
+    first: int
+    later: int | None
+    over: str
+    held: str = ""
+    since: int = 0
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The order of a counterexample's events that is shown: a run of its own, with what it shows.
+
+    `switches` are its context switches, and `instead_of` those of the run that replays.
+    """
+
+    settings: Settings
+    findings: tuple[Finding, ...]
+    switches: int
+    instead_of: int
+    turn: Turn | None
+
+
+@dataclass(frozen=True)
 class Counterexample:
     """One run that shows a finding: its settings replay it, with these parameters."""
 
@@ -48,6 +77,7 @@ class Counterexample:
     ended: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     instead: str = ""  # what the default schedule has where the run leaves it last
+    shown: Shown | None = None  # the order to show it in, if it is another one
 
     @property
     def deviations(self) -> int:

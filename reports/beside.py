@@ -1,8 +1,8 @@
 """A failing run beside one that passes, aligned by cause: what both have is grey.
 
-Two events are the same if their processes have done the same until then. So an order that makes no
-difference is none here, and the first difference of a process is where it was told, or chose,
-something else.
+Two events are the same if their processes have done the same until then, whatever has come into
+their mailboxes. So an order that makes no difference is none here, and the first difference of a
+process is where it was told, or chose, something else.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from difflib import SequenceMatcher
 from html import escape
 
 from reports.film import cut
+from reports.listing import Event
 from reports.scene import Scene, books, kind_of, milliseconds
 from reports.spacetime import arrow_line, event_mark, svg_start
 
@@ -38,7 +39,7 @@ def compare(failing: Scene, passing: Scene) -> Comparison:
     """Find out what two runs have in common."""
     scenes = (failing, passing)
     own = [_by_process(scene) for scene in scenes]
-    same: tuple[set[int], set[int]] = (set(), set())
+    same: tuple[set[int], set[int]] = (_arrivals(failing), _arrivals(passing))
     for pid in own[0].keys() & own[1].keys():
         for one, other in zip(own[0][pid], own[1][pid], strict=False):
             if one[1] != other[1]:
@@ -65,9 +66,20 @@ def compare(failing: Scene, passing: Scene) -> Comparison:
     return Comparison((frozenset(same[0]), frozenset(same[1])), (first[0], first[1]), tuple(rows))
 
 
+def _arrived(event: Event) -> bool:
+    """Tell whether an event is that a message becomes readable: nobody sees when it does."""
+    return event.get("e") == "handle" and books(event)
+
+
+def _arrivals(scene: Scene) -> set[int]:
+    return {row for row, event in enumerate(scene.reel.events) if _arrived(event)}
+
+
 def _by_process(scene: Scene) -> dict[str, list[tuple[int, str]]]:
     found: dict[str, list[tuple[int, str]]] = {}
     for row, event in enumerate(scene.reel.events):
+        if _arrived(event):
+            continue
         told = str([(key, value) for key, value in event.items() if key not in HIDDEN])
         text = _REF.sub("#ref", told)  # their numbers say how many were made before
         found.setdefault(event.get("p", ""), []).append((row, text))

@@ -6,9 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from checkers.verdict import Turn
 from reports.film import Film
 from reports.listing import Event
 from simkernel.settings import Settings
+
+
+@dataclass(frozen=True)
+class Other:
+    """A counterexample of which a run shows another order of events: how it replays, what it turns
+    on, and the context switches of both."""
+
+    settings: Settings
+    switches: int
+    instead_of: int
+    turn: Turn | None
 
 
 @dataclass(frozen=True)
@@ -21,6 +33,7 @@ class Reel:
     settings: Settings
     source_path: str = ""
     source: str = ""  # the text of the spec
+    other: Other | None = None  # if it shows the events of another run, which is the one to replay
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from checkers.verdict import Turn
 from reports.listing import Event, describe
 from simkernel.choice import FAULTS, HOLD
 from simkernel.trace.line import transition_of
@@ -17,68 +18,80 @@ Pick = tuple[int, str]
 SENDS = frozenset({"send", "send_name", "cast_name", "exit", "tell_link", "tell_monitor"})
 
 
-def race(events: Sequence[Event], step: int, instead: str) -> str:
-    """Say in a sentence what came first at `step`, what it overtook, and why it may.
+def turn_of(events: Sequence[Event], picks: Sequence[Pick], instead: str) -> Turn | None:
+    """Give what a recorded run turns on: where it leaves the default schedule last."""
+    if not picks or not instead:
+        return None
+    step, wanted = picks[-1]
+    later = _later(events, step, instead)
+    at = None if later is None else int(events[later]["n"])
+    hold = HOLD.fullmatch(wanted)
+    if hold is None:
+        return Turn(step, at, instead)
+    until = int(hold["until"]) if at is not None else step + 1
+    before = [event["n"] for event in events if step <= event.get("n", -1) < until]
+    return Turn(before[-1] if before else -1, at, instead, hold["who"], step)
+
+
+def turning(events: Sequence[Event], turn: Turn | None) -> str:
+    """Say what a run turns on: what came first, what it overtook, and why it may; or who is held
+    back until when.
 
     >>> first = {"n": 0, "t": 0, "e": "send", "p": "<root.1>", "to": "<root>", "m": "1"}
     >>> other = {"n": 1, "t": 0, "e": "send", "p": "<root.2>", "to": "<root>", "m": "2"}
-    >>> race([first, other], 0, "do <root.2>")
+    >>> turning([first, other], Turn(0, 1, "do <root.2>"))
     'at step 0 <root.1> → <root>  1, before <root.2> → <root>  2: rule 1.8, signals of different \
 senders have no order between them'
     """
-    row, later = racers(events, step, instead)
-    if row is None:
+    row, later = turning_rows(events, turn) if turn is not None else (None, None)
+    if turn is None or row is None:
         return ""
     first = events[row]
+    if turn.held and later is None:
+        return f"from step {turn.since} on {turn.held} is held back; `{turn.over}` never happens"
+    if turn.held and later is not None:
+        return (
+            f"from step {turn.since} to {turn.later} {turn.held} is held back: {describe(first)}, "
+            f"before {describe(events[later])}: {_rule({'e': 'step'}, events[later])}"
+        )
+    said = f"at step {turn.first} {describe(first)}"
     if first["e"] == "heal":
-        return f"at step {step} {describe(first)}, which it may be at any moment"
+        return f"{said}, which it may be at any moment"
     if first["e"] in FAULTS:
-        return f"at step {step} {describe(first)}, within the budget of faults"
+        return f"{said}, within the budget of faults"
     if first["e"] == "choose":
-        return f"at step {step} {describe(first)}: rule 12.30, each of the options may be chosen"
+        return f"{said}: rule 12.30, each of the options may be chosen"
     if later is None:
-        return f"at step {step} {describe(first)}; `{instead}` never happens"
-    second = events[later]
-    return f"at step {step} {describe(first)}, before {describe(second)}: {_rule(first, second)}"
+        return f"{said}; `{turn.over}` never happens"
+    return f"{said}, before {describe(events[later])}: {_rule(first, events[later])}"
 
 
-def turning(events: Sequence[Event], picks: Sequence[Pick], instead: str) -> str:
-    """Say what a recorded run turns on: what raced where it leaves the default schedule last, or
-    who is held back from there on."""
-    if not picks or not instead:
-        return ""
-    step, wanted = picks[-1]
-    hold = HOLD.fullmatch(wanted)
-    if hold is None:
-        return race(events, step, instead)
-    row, later = turning_rows(events, picks, instead)
-    if row is None:
-        return ""
-    said = f"{hold['who']} is held back"
-    if later is None:
-        return f"from step {step} on {said}; `{instead}` never happens"
-    first, second = events[row], events[later]
-    return (
-        f"from step {step} to {hold['until']} {said}: {describe(first)}, before "
-        f"{describe(second)}: {_rule({'e': 'step'}, second)}"
-    )
+def turning_rows(events: Sequence[Event], turn: Turn) -> tuple[int | None, int | None]:
+    """Give the rows of the two that a run turns on: what came first, and what came later.
 
-
-def turning_rows(
-    events: Sequence[Event], picks: Sequence[Pick], instead: str
-) -> tuple[int | None, int | None]:
-    """Give the rows of the two that a recorded run turns on: what came first, and what came later.
-
-    Of a process that is held back these are what happened just before it went on, and what it did.
+    Of a process that is held back these are what happened before it went on, and what it did.
     """
-    step, wanted = picks[-1]
-    hold = HOLD.fullmatch(wanted)
-    if hold is None:
-        return racers(events, step, instead)
-    later = _later(events, step, instead)
-    until = int(hold["until"]) if later is not None else step + 1
-    before = [row for row, event in enumerate(events) if step <= event.get("n", -1) < until]
-    return (before[-1] if before else None), later
+    row = _row(events, turn.first)
+    if row is not None and not turn.held and events[row]["e"] in (*FAULTS, "choose"):
+        return row, None
+    return row, _row(events, turn.later)
+
+
+def _row(events: Sequence[Event], step: int | None) -> int | None:
+    return next((row for row, event in enumerate(events) if event.get("n", -1) == step), None)
+
+
+def order(switches: int, instead_of: int) -> str:
+    """Say how the run that is drawn differs from the one that replays.
+
+    >>> order(1, 3)
+    'drawn with 1 context switch instead of 3: an order of the same events that replays as well'
+    """
+    s = "" if switches == 1 else "es"
+    return (
+        f"drawn with {switches} context switch{s} instead of {instead_of}: an order of the same "
+        "events that replays as well"
+    )
 
 
 def distance(picks: Sequence[Pick]) -> str:
@@ -97,14 +110,6 @@ def distance(picks: Sequence[Pick]) -> str:
     many = "one" if len(found) == 1 else f"{len(found)}"
     where = "where" if len(picks) == 1 else f"at {many} of them"
     return f"{away}, {where} {who} is held back"
-
-
-def racers(events: Sequence[Event], step: int, instead: str) -> tuple[int | None, int | None]:
-    """Give the rows of the two: what came first at `step`, and what the default has there."""
-    row = next((row for row, event in enumerate(events) if event.get("n") == step), None)
-    if row is None or events[row]["e"] in FAULTS or events[row]["e"] == "choose":
-        return row, None
-    return row, _later(events, step, instead)
 
 
 def _later(events: Sequence[Event], step: int, instead: str) -> int | None:

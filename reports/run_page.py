@@ -14,7 +14,7 @@ from reports.film import SYSTEM, cut
 from reports.html import Markup, data, joined, page, tag
 from reports.listing import Event
 from reports.plots import numbers
-from reports.race import distance
+from reports.race import distance, order
 from reports.scene import Scene, books, kind_of, milliseconds, plain, restarted, scene
 from simkernel.kernel.driver import seldom_collected
 
@@ -197,6 +197,8 @@ def _facts(case: Case) -> Markup:
     told.append(("network", s.network + (f", up to {s.faults} faults" if s.faults else "")))
     if case.findings:
         told.append(("distance", distance(s.picks)))
+    if case.reel is not None and (other := case.reel.other) is not None:
+        told.append(("order", order(other.switches, other.instead_of)))
     if case.parameters:
         told.append(("parameters", ", ".join(f"{k}={v}" for k, v in case.parameters.items())))
     told += [(key, str(value)) for key, value in case.searched.items()]

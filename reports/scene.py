@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from checkers.verdict import Turn
 from reports.arrows import Arrows, arrows, steps_of
 from reports.because import chain, finding_row
 from reports.case import Case, Reel
 from reports.cast import Cast, cast
 from reports.listing import QUIET_SIGNALS, Event, words
-from reports.race import turning, turning_rows
+from reports.race import turn_of, turning, turning_rows
 from simkernel.choice import FAULTS
 
 # The sign of whatever waits for time: many fonts lack the first, and the diagram draws the second.
@@ -85,18 +86,25 @@ def scene(case: Case) -> Scene | None:
         row = finding_row(events, case.findings[0][0], case.findings[0][1])
     raced: tuple[int, ...] = ()
     sentence = ""
-    picks = reel.settings.picks
-    if picks and case.findings and reel.film is not None:
-        step = picks[-1][0]
-        instead = reel.film.instead.get(step, "")
-        raced = tuple(r for r in turning_rows(events, picks, instead) if r is not None)
-        sentence = turning(events, picks, instead)
+    turn = _turn(reel) if case.findings else None
+    if turn is not None:
+        raced = tuple(r for r in turning_rows(events, turn) if r is not None)
+        sentence = turning(events, turn)
     led = chain(events, found, row) if row is not None else []
     others = [finding_row(events, kind, process) for kind, process, _ in case.findings[1:4]]
     rows = tuple(sorted({*led, *raced, *(each for each in others if each is not None)}))
     return Scene(
         reel, cast(events), found, steps_of(events), _times(events), row, raced, rows, sentence
     )
+
+
+def _turn(reel: Reel) -> Turn | None:
+    if reel.other is not None:
+        return reel.other.turn
+    picks = reel.settings.picks
+    if not picks or reel.film is None:
+        return None
+    return turn_of(reel.events, picks, reel.film.instead.get(picks[-1][0], ""))
 
 
 def milliseconds(us: int) -> str:

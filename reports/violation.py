@@ -9,7 +9,7 @@ from checkers.evidence import Evidence
 from checkers.verdict import Counterexample
 from reports.because import finding_row
 from reports.case import Reel
-from reports.race import distance, turning
+from reports.race import distance, order, turn_of, turning
 from reports.scene import plain
 from reports.terminal import Look, around, diagram
 from simkernel.trace.blob import parameters_text
@@ -19,7 +19,10 @@ LISTED_MAX = 200
 
 def raced(example: Counterexample, evidence: Evidence) -> str:
     """Say what raced, in a sentence; empty if the run is the default schedule."""
-    return turning(evidence.events, example.settings.picks, example.instead)
+    if example.shown is not None:
+        return turning(evidence.events, example.shown.turn)
+    picks = example.settings.picks
+    return turning(evidence.events, turn_of(evidence.events, picks, example.instead))
 
 
 def size(example: Counterexample) -> str:
@@ -36,14 +39,18 @@ def violation(
 
     Processes have the names that stand over the run, beside their pids; JSON has the pids alone.
     """
-    first = example.findings[0]
+    other = example.shown
+    findings = example.findings if other is None else other.findings
+    first = findings[0]
     shown = replace(
         plain(Reel(evidence.events, None, "", example.settings)),
         finding=finding_row(evidence.events, first.kind, first.process),
     )
-    for finding in example.findings:
+    for finding in findings:
         yield f"    {finding.kind}: {shown.cast.named(finding.text)}"
     yield f"    {shown.cast.named(size(example))}"
+    if other is not None:
+        yield f"    {order(other.switches, other.instead_of)}"
     if sentence := raced(example, evidence):
         yield f"    {shown.cast.named(sentence)}"
     yield ""

@@ -433,6 +433,10 @@ def _object(path: str, verdict: Verdict, shown: Evidence | None) -> dict[str, An
         found["since"] = verdict.since or None
         found["transitions"] = verdict.counterexample.transitions
         found["deviations"] = verdict.counterexample.deviations
+        order = verdict.counterexample.shown
+        found["context_switches"] = (
+            None if order is None else {"shown": order.switches, "instead_of": order.instead_of}
+        )
         found["parameters"] = parameters_text(verdict.counterexample.parameters)
         found["race"] = raced(verdict.counterexample, shown)
         found["trace"] = shown.trace

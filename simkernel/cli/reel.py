@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from checkers.neighbour import passing
-from checkers.verdict import Verdict
-from reports.case import Case, Reel
+from checkers.verdict import Turn, Verdict
+from reports.case import Case, Other, Reel
 from reports.film import Camera, Film
 from reports.html import Markup
 from reports.run_page import run_page
@@ -46,7 +46,21 @@ def reel_of(trace: Trace) -> Reel:
 def _reel(trace: Trace, film: Film | None, why: str) -> Reel:
     where = str(trace.header["spec"]).partition(":")[0]
     source = Path(where).read_text("utf-8") if Path(where).is_file() else ""
-    return Reel(tuple(trace.events()), film, why, trace.settings, where, source)
+    other = _other(trace)
+    return Reel(tuple(trace.events()), film, why, trace.settings, where, source, other)
+
+
+def _other(trace: Trace) -> Other | None:
+    """Read of which run a trace shows another order; of what cannot be read nothing is said."""
+    told = trace.header.get("shown")
+    if told is None:
+        return None
+    try:
+        turn = None if told["turn"] is None else Turn(**told["turn"])
+        settings = Settings.from_json(told["of"])
+        return Other(settings, int(told["switches"]), int(told["instead_of"]), turn)
+    except (KeyError, TypeError, ValueError, UsageError):
+        return None
 
 
 def _reason(error: SimkernelError) -> str:
@@ -99,26 +113,28 @@ def case_of_reel(trace: Trace, made: Reel, told: dict[str, Any] | None = None) -
         findings=findings,
         notes=tuple(map(str, told.get("notes", ()))),
         parameters={str(k): str(v) for k, v in trace.header["parameters"].items()},
-        settings=trace.settings,
+        settings=made.other.settings if made.other is not None else trace.settings,
         replay=f"simkernel replay {trace.path}",
         reel=made,
-        passing=_passing(trace) if findings and made.film is not None else None,
+        passing=_passing(trace, made) if findings and made.film is not None else None,
     )
 
 
-def _passing(trace: Trace) -> Reel | None:
+def _passing(trace: Trace, made: Reel) -> Reel | None:
     """Make a run near a failing one in which nothing goes wrong, if one is found."""
     spec = load(trace.header["spec"])
     given = parameters_back(spec, trace.header["parameters"])
     with guards(), watchdog():
-        settings = passing(spec, given, trace.settings)
+        failing = made.other.settings if made.other is not None else trace.settings
+        settings = passing(spec, given, failing)
         if settings is None:
             return None
         recorder = Recorder(keep=True)
         m = spec.machine(given, settings, tape=recorder)
         last = {"e": "ended", "why": run(m, settings), "hash": recorder.hash}
         m.close()
-    return reel(Trace("a run", trace.header, settings, list(recorder.lines or ()), last))
+    header = {key: value for key, value in trace.header.items() if key != "shown"}
+    return reel(Trace("a run", header, settings, list(recorder.lines or ()), last))
 
 
 def case_of_told(told: dict[str, Any]) -> Case:

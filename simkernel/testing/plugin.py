@@ -203,6 +203,7 @@ class Sim:
 
     def _replayed(self, spec: Spec, text: str) -> Verdict:
         from checkers.judged import judged_run
+        from checkers.shown import shown
         from checkers.verdict import Counterexample, Searched, Verdict
         from simkernel.trace.blob import parse
 
@@ -212,10 +213,12 @@ class Sim:
         settings = blob.settings
         with _watched():
             run, ended, found = judged_run(spec, {}, settings)
+            example = None
+            if found:
+                example = shown(spec, Counterexample(tuple(found), settings, run.m.count, ended))
         searched = Searched(
             "replay", settings.network, settings.time, 1, run.m.count, None, 0.0, "it was one run"
         )
-        example = Counterexample(tuple(found), settings, run.m.count, ended) if found else None
         word = "Violated" if found else "Held"
         verdict = Verdict(spec.name, word, searched, False, example)
         self._judge(spec, verdict, require_complete=False)

@@ -11,9 +11,7 @@ from simkernel import (
     Exit,
     Pid,
     choose,
-    demonitor,
     ets,
-    exit,
     make_ref,
     process_flag,
     receive,
@@ -22,7 +20,6 @@ from simkernel import (
     send,
     spawn,
     spawn_link,
-    spawn_monitor,
 )
 
 
@@ -471,28 +468,3 @@ async def _writes(main: Any, head: Any, number: int) -> None:
     send(head, (self_(), number))
     await receive((self_(), number))
     send(main, ("done", number))
-
-
-async def demonitors(flush: bool, info: bool) -> None:
-    """Look for the end of a short-lived child, and then stop watching it."""
-    _, ref = spawn_monitor(says, self_())
-    await receive(("DOWN", ref, ANY, ANY, ANY), after=0)
-    if flush or info:
-        await demonitor(ref, flush=flush, info=info)
-    else:
-        demonitor(ref)
-
-
-async def two_killers() -> None:
-    """Two end a third for the same reason; one of them writes first."""
-    await table()
-    victim = spawn(for_ever)
-    for writes in (False, True):
-        spawn(_kills, victim, writes)
-    await for_ever()
-
-
-async def _kills(victim: Any, writes: bool) -> None:
-    if writes:
-        await inserts(("x", 1))
-    exit(victim, "abnormal")

@@ -85,21 +85,6 @@ def test_rf_tells_apart_what_receives_see(program, arguments, by_message, by_ord
         assert classes(program, arguments, strategy="dpor", network=network) == by_order
 
 
-# Published with fewer (3, 2, 4, 3; and 4): there a process's end, its news of it and their arrival
-# are one event. Here they are several, and a victim may act after a signal that ends it was sent.
-FINER = [
-    *[("demonitors", (flush, info), 6, 12) for flush in (False, True) for info in (False, True)],
-    ("two_killers", (), 8, 8),
-]
-
-
-@pytest.mark.parametrize("strategy", ["rf", "dpor"])
-@pytest.mark.parametrize(("program", "arguments", "node", "cluster"), FINER)
-def test_ends_have_more_classes_than_published(program, arguments, node, cluster, strategy):
-    found = [classes(program, arguments, strategy=strategy, network=n) for n in ("node", "cluster")]
-    assert found == [node, cluster]
-
-
 @pytest.mark.parametrize("strategy", ["rf", "dpor"])
 def test_causal_order_makes_one_class_and_pairwise_order_two(strategy):
     assert classes("triangle", (), strategy=strategy, network="node") == 1

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import networkx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -186,44 +184,6 @@ def test_who_can_act_now_and_then_does_if_fairness_is_strong() -> None:
     assert weak is not None
     assert weak.cycle == ("a", "a")
     assert found(True) is None
-
-
-EDGES = st.tuples(st.integers(0, 4), st.sampled_from("abc"), st.integers(0, 4))
-
-
-def fair_rounds(edges: list[tuple[int, str, int]], strong: bool) -> list[tuple[int, ...]]:
-    """Give the sets of states in which a fair round goes everywhere, by trying all sets."""
-    found = []
-    for size in range(1, 6):
-        for states in combinations(range(5), size):
-            inner = [edge for edge in edges if edge[0] in states and edge[2] in states]
-            ways = networkx.DiGraph([(a, b) for a, _, b in inner])
-            if set(ways) != set(states) or not networkx.is_strongly_connected(ways):
-                continue
-            able = [{who for a, who, _ in edges if a == state} for state in states]
-            owing = set.union(*able) if strong else set.intersection(*able)
-            if owing <= {who for _, who, _ in inner}:
-                found.append(states)
-    return found
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.lists(EDGES, max_size=9, unique=True), st.booleans())
-def test_a_fair_round_is_found_exactly_if_there_is_one(
-    edges: list[tuple[int, str, int]], strong: bool
-) -> None:
-    graph = StateGraph(complete=True)
-    graph.edges = [[(who, b) for a, who, b in edges if a == state] for state in range(5)]
-    graph.came = [None, *[(0, "a")] * 4]
-    ways = networkx.DiGraph([(a, b) for a, _, b in edges])
-    ways.add_node(0)
-    near = {0, *networkx.descendants(ways, 0)}
-    found = lasso(
-        graph, eventually(lambda state: False), lambda state, asked: bool(asked(state)),
-        actor=str, stays=False, strong=strong,
-    )  # fmt: skip
-    expected = [states for states in fair_rounds(edges, strong) if near >= set(states)]
-    assert (found is not None) == bool(expected)
 
 
 def test_breadth_first_reaches_the_situations_that_depth_first_reaches() -> None:
