@@ -117,7 +117,7 @@ class _Showing:
             first, later = (one.place(step) for step in raced)
             if first < later:
                 more[later] = more.get(later, 0) | 1 << first
-        if self.example.ended == driver.FAILED:
+        if self.example.ended == driver.FAILED and one.events:
             last = len(one.events) - 1
             more[last] = (1 << last) - 1
         return more
