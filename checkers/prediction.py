@@ -74,6 +74,7 @@ class Prediction:
 
 UNTIMELY, UNDECIDED = "untimely", "undecided"
 TRIES = 50  # at runs within bounds in which the same is noticed first
+KEPT_MAX = 300_000  # events of runs that wait to be looked at again, of 400 bytes each
 RUN_MAX = 2_000  # transitions of a run beyond the number of the recorded one, which may never end
 
 Noticed = list[list[Entry]]
@@ -201,8 +202,12 @@ class Predictor(Reduction):
         """Make the runs that differ from one by a change; what nobody notices in them leads on."""
         base.run.all = (1 << len(base.run.events)) - 1
         waiting = deque([base.run])
+        kept = 0  # events of those that wait
+        crowded = False
         while waiting:
-            for plan in self._novel(waiting.popleft()):
+            looked_at = waiting.popleft()
+            kept -= len(looked_at.events) if looked_at is not base.run else 0
+            for plan in self._novel(looked_at):
                 if self.found.candidates >= most or over():
                     self.found.stopped = f"{self.found.candidates} candidates were made"
                     return
@@ -214,7 +219,10 @@ class Predictor(Reduction):
                 recorder, order = one
                 run, noticed = Explored(recorder), self._notices(recorder)
                 first = run.without(base.known, noticed)
-                waiting.append(run)
+                crowded = crowded or kept + len(run.events) > KEPT_MAX
+                if not crowded:
+                    waiting.append(run)
+                    kept += len(run.events)
                 direct = plan.run is base.run
                 if direct or not base.given.issuperset(first):
                     if made is not None:
@@ -227,6 +235,8 @@ class Predictor(Reduction):
                         yield given
                 else:
                     recorder.close()
+        if crowded:
+            self.found.stopped = "not all runs were looked at again, there are too many"
 
     def _timely(
         self, base: Base, plan: Plan, recorder: Recorder, order: list[int],
