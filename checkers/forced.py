@@ -134,6 +134,7 @@ def arranged(plan: Change) -> tuple[list[int], int] | None:
     if plan.place < 0:
         return [*places(keep), -1], keep
     must = must_of(plan)
+    want = plan.want if type(plan.want) is Message else None
     while True:
         order, in_the_way = plan.run.forced.order(plan, keep)
         if not in_the_way:
@@ -145,3 +146,8 @@ def arranged(plan: Change) -> tuple[list[int], int] | None:
             keep &= ~plan.run.after(place)
         if not free:
             keep = must
+        if want is None:
+            # A time-out waits until all that has arrived is handled; what did that may be gone.
+            keep = plan.run.handled_all(keep, plan.actor[1])
+            if must & ~keep:
+                return None

@@ -7,13 +7,14 @@ from any explored one through plans (docs/explanation/search.md has the argument
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 from checkers.dependency import READ, WRITE, clash
 from checkers.events import Actor, Event, Identities, Like, Message, last_of, nearest, numbers_of
 from checkers.forced import Forced, must_of
+from checkers.histories import Entry
 from checkers.recorder import Recorder
 from simkernel.kernel.patterns import takes
 from simkernel.kernel.process import AT_REST
@@ -33,7 +34,7 @@ class History:
         self.messages = messages
         self.consumed = consumed
         self.touched: dict[Any, list[tuple[int, Any]]] = {}
-        self.all = (1 << len(events)) - 1
+        self.all = (1 << len(events)) - 1  # or fewer, closed under the past: `Explored.without`
         self._after: dict[int, int] = {}
         self._forced: Forced | None = None
         self.last: dict[Actor, int] = {}  # the last event of each actor
@@ -41,6 +42,10 @@ class History:
     def relaxed(self, pid: Pid) -> bool:
         """Tell whether the order in a mailbox is seen by receives alone, and known from them."""
         return True
+
+    def handled_all(self, keep: int, pid: Pid, but: AbstractSet[int] = frozenset()) -> int:
+        """Leave out the signals to `pid` that have arrived and are not handled, `but` some."""
+        return keep
 
     @property
     def forced(self) -> Forced:
@@ -85,8 +90,10 @@ class Explored(History):
         self.touched = recorder.touched
         self.last = recorder.last
         self.pending = recorder.pending
+        self.answers = recorder.answers
         self.handled = recorder.handled
         self.worded = recorder.worded
+        self.under_way = recorder.under_way
         self.lost = recorder.lost
         self.ripe = recorder.ripe
         self.until = recorder.until
@@ -104,6 +111,33 @@ class Explored(History):
     def relaxed(self, pid: Pid) -> bool:
         """Tell the same of a mailbox that the search may have begun to tell apart."""
         return self.by_message and ("box", pid) not in self.flags
+
+    def handled_all(self, keep: int, pid: Pid, but: AbstractSet[int] = frozenset()) -> int:
+        """Leave them out; what goes may take the handling of another along."""
+        pending, before = self.pending.get(pid, ()), -1
+        while keep != before:
+            before = keep
+            for came in pending:
+                if came in but:
+                    continue
+                if keep >> came & 1 and not keep >> self.handled.get(came, len(self.events)) & 1:
+                    keep &= ~self.after(came)
+        return keep
+
+    def without(
+        self, known: AbstractSet[Entry], noticed: Sequence[Sequence[Entry]]
+    ) -> tuple[Entry, ...]:
+        """Make plans only of what comes before anybody notices that it is not a run of the known
+        entries; give what is noticed first."""
+        first: list[Entry] = []
+        gone = 0
+        for place, entries in enumerate(noticed):
+            new = [entry for entry in entries if entry not in known]
+            if new and not gone >> place & 1:
+                first += new
+                gone |= self.after(place)
+        self.all &= ~gone
+        return tuple(first)
 
     @staticmethod
     def _left(recorder: Recorder) -> list[Actor]:
@@ -217,16 +251,21 @@ def plans(run: Explored) -> Iterator[Plan]:
     """Give what else can happen, from the end of a run to its beginning."""
     for place in range(len(run.events) - 1, -1, -1):
         event = run.events[place]
+        if event.base & ~run.all:
+            continue
         yield from _races(run, place, event)
         for option in event.options:
             if option != event.step:
                 keep = run.all & ~run.after(place)
                 keep = _unseen(run, keep, event) if option.kind == "peek" else keep
-                yield Plan(run, keep, event.actor, option)
+                if not event.base & ~keep:
+                    yield Plan(run, keep, event.actor, option)
         receive = event.receive
         if receive is not None and run.relaxed(receive.pid):
             yield from _receives(run, place, event)
-    for place, actor in run.lost:
+    for place, actor, needs in run.lost:
+        if needs & ~run.all:
+            continue
         keep = _unhindered(run, run.all & ~run.after(place), actor, place)
         if not _still_waits(run, keep, actor, place):
             yield Plan(run, keep, actor)
@@ -248,10 +287,12 @@ def _races(run: Explored, place: int, event: Event) -> Iterator[Plan]:
         if event.actor[0] == "body":
             receive = event.receive
             if receive is not None and (receive.timed or receive.got is None):
-                keep = _handled(run, keep, event.actor[1])
+                keep = run.handled_all(keep, event.actor[1])
             elif event.step.kind == "peek":
                 want, keep = event.step, _unseen(run, keep, event)
             if event.base & ~keep or (receive is not None and _asleep(run, keep, event)):
+                continue
+            if receive is None and _counting(run, keep, event):
                 continue
         yield Plan(run, keep, event.actor, want)
 
@@ -266,11 +307,37 @@ def _alive(run: Explored, keep: int, pid: Pid, place: int) -> int:
 
 
 def _unseen(run: Explored, keep: int, event: Event) -> int:
-    """Leave out what keeps a process from seeing at a glance that another lives."""
-    for thing, _ in event.accesses:
-        if thing[0] == "q":
-            keep = _handled(run, keep, thing[1], run.worded)
+    """Leave out what keeps a process from seeing at a glance that another lives (rule 1.17)."""
+    before = -1
+    while keep != before:  # what goes may be what has handled or brought another
+        before = keep
+        for thing, _ in event.accesses:
+            if thing[0] == "q":
+                keep = run.handled_all(keep, thing[1], run.worded)
+                for came in run.answers.get(thing[1], ()):
+                    if not keep >> run.handled.get(came, len(run.events)) & 1:
+                        keep &= ~run.after(came)
+            elif thing[0] == "ways":
+                for sent, arrived in run.under_way.get(thing[1:], {}).items():
+                    if arrived < 0 or not keep >> arrived & 1:
+                        keep &= ~run.after(sent)
     return keep
+
+
+def _counting(run: Explored, keep: int, event: Event) -> bool:
+    """Tell whether a process would look at its queue before its own message in it is handled."""
+    mailbox = ("mb", event.actor[1])
+    if event.step.kind != "do" or not any(
+        thing == mailbox and mode[0] == "ask" for thing, mode in event.accesses
+    ):
+        return False
+    for came in run.pending.get(event.actor[1], ()):
+        if keep >> came & 1 and not keep >> run.handled.get(came, len(run.events)) & 1:
+            if came not in run.worded:
+                return False  # behind what is no message it does not wait: rule 12.11
+            if run.events[came].actor == event.actor:
+                return True
+    return False
 
 
 def _asleep(run: Explored, keep: int, event: Event) -> bool:
@@ -286,7 +353,7 @@ def _asleep(run: Explored, keep: int, event: Event) -> bool:
 def _unhindered(run: Explored, keep: int, actor: Actor, place: int) -> int:
     """Without the arrival that an event waited for, it waits for none."""
     if actor[0] == "body" and place in run.pending.get(actor[1], ()):
-        return _handled(run, keep, actor[1])
+        return run.handled_all(keep, actor[1])
     return keep
 
 
@@ -299,19 +366,6 @@ def _still_waits(run: Explored, keep: int, actor: Actor, place: int) -> bool:
     return run.until.get(last) == "expire" and run.previous(("wait", actor[1]), keep) <= last
 
 
-def _handled(run: Explored, keep: int, pid: Pid, but: AbstractSet[int] = frozenset()) -> int:
-    """Leave out the signals to `pid` that have arrived and are not handled, `but` some."""
-    pending, before = run.pending.get(pid, ()), -1
-    while keep != before:  # what goes may take the handling of another along
-        before = keep
-        for came in pending:
-            if came in but:
-                continue
-            if keep >> came & 1 and not keep >> run.handled.get(came, len(run.events)) & 1:
-                keep &= ~run.after(came)
-    return keep
-
-
 def _receives(run: Explored, place: int, event: Event) -> Iterator[Plan]:
     """Give the other messages that a receive could take, and its time-out."""
     receive = event.receive
@@ -319,12 +373,12 @@ def _receives(run: Explored, place: int, event: Event) -> Iterator[Plan]:
     after = run.after(place)
     keep = run.all & ~after
     for message in run.unread(receive.pid, place):
-        if message is receive.got or after >> message.came & 1 or after >> message.readable & 1:
+        if message is receive.got or not keep >> message.came & keep >> message.readable & 1:
             continue
         if not receive.patterns or takes(receive.patterns, message.content):
             yield Plan(run, keep, event.actor, message, place)
     if receive.timed and receive.got is not None:
-        keep = _handled(run, keep, receive.pid)
+        keep = run.handled_all(keep, receive.pid)
         if event.before < 0 or keep >> event.before & 1:  # otherwise it waits somewhere else
             yield Plan(run, keep, event.actor, "timeout", place)
 
@@ -359,7 +413,7 @@ def arrangements(plan: Plan) -> Iterator[tuple[list[int], int]]:
     while waiting:
         keep = waiting.pop()
         if plan.want == "timeout":
-            keep = _handled(plan.run, keep, plan.actor[1])  # whose handling may have gone
+            keep = plan.run.handled_all(keep, plan.actor[1])  # whose handling may have gone
         if keep in tried or must & ~keep:
             continue
         tried.add(keep)

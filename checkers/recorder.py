@@ -64,12 +64,16 @@ class Recorder(Actors):
         self.messages: dict[Pid, list[Message]] = {}
         self.consumed: dict[Pid, list[tuple[int, Message]]] = {}
         self.ways: dict[tuple[Any, Pid], deque[tuple[int, Any]]] = {}
+        # By way: what is no message and was sent there, and when it arrived, if it did.
+        self.under_way: dict[tuple[Any, Pid], dict[int, int]] = {}
         self.handled: dict[int, int] = {}  # by the arrival of a signal that is not handled at once
         self.pending: dict[Pid, list[int]] = {}  # such arrivals
+        self.answers: dict[Pid, list[int]] = {}  # those of them that answer a question
         self.handles: dict[Pid, int] = {}  # the last event that handled something
         self.handlings: Counter[Pid] = Counter()  # how many signals each process has handled
         self.worded: set[int] = set()  # those that bring messages
-        self.lost: list[tuple[int, Actor]] = []  # (event, who could act before it and not after)
+        # (event, who could act before it and not after, what that would have come after)
+        self.lost: list[tuple[int, Actor, int]] = []
         self.ended: list[tuple[int, Pid]] = []  # (event, whose end it was that could have crashed)
         self.idle = False  # whether somebody crashed after all else had happened
         self.early: set[tuple[str, Pid]] = set()  # who has handled what kind early
@@ -235,7 +239,9 @@ class Recorder(Actors):
                 self.started[who] = at
                 causes += [self.spawned[who]] if who in self.spawned else []
             elif kind == "handle":
-                causes.append(self.queues[who][0][0])
+                came = self.queues[who][0][0]
+                causes.append(came)
+                self.handled[came] = at
             elif kind == "timeout" and ("wait", who) in self.last:
                 causes.append(self.last["wait", who])
             if who in self.woken:
@@ -261,10 +267,13 @@ class Recorder(Actors):
             if ("bonded", who) in self.early:  # unhandled it would be answered for the dead
                 self.footprints.need(("bonded", who))
             if self.of(("queue", who)):
-                self.lost.append((at, ("queue", who)))
+                self._lose(at, ("queue", who))
             return self._kills(p, at)
         elif kind == "arrive":
-            causes.append(self.ways[who].popleft()[0])
+            sent = self.ways[who].popleft()[0]
+            causes.append(sent)
+            if sent in self.under_way.get(who, ()):
+                self.under_way[who][sent] = at
             self._carried(who, at)
         elif kind == "fire":
             causes.append(self.armed[who])
@@ -278,11 +287,12 @@ class Recorder(Actors):
         body: Actor = ("body", pid)
         if p.status < AT_REST:
             if self.body(pid):
-                self.lost.append((at, body))
+                self._lose(at, body)
             elif self._looks(p):
                 # Without what has arrived it could go on.
-                waiting = self.queues.get(pid, ())
-                self.lost += [(came, body) for came, soft in waiting if not soft]
+                for came, soft in self.queues.get(pid, ()):
+                    if not soft:
+                        self._lose(came, body)
         self._lose_timers(p, at)
         self.woken[pid] = at
         last = self.last.get(body)
@@ -300,17 +310,39 @@ class Recorder(Actors):
             self.footprints.sees(p, self.early)
         effect = p.effects[p.cursor]
         if effect[0] == codes.CANCEL and effect[1] in self.m.timers:
-            self.lost.append((at, ("timer", effect[1])))
+            self._lose(at, ("timer", effect[1]))
         elif ends:
-            self.lost += [(at, ("timer", ref)) for ref in p.timers or ()]
+            for ref in p.timers or ():
+                self._lose(at, ("timer", ref))
             if self.of(("queue", pid)):
-                self.lost.append((at, ("queue", pid)))
+                self._lose(at, ("queue", pid))
 
     def _lose_timers(self, p: Process, at: int) -> None:
         if p.status != WAITING or p.match < 0:
-            self.lost += [(at, ("timer", ref)) for ref in p.timers or ()]
+            for ref in p.timers or ():
+                self._lose(at, ("timer", ref))
         if self.clocked and p.timer is not None and p.timer.kind == "expire":
-            self.lost.append((at, ("wait", p.pid)))
+            self._lose(at, ("wait", p.pid))
+
+    def _lose(self, at: int, actor: Actor) -> None:
+        """Note that somebody could have acted, and what has to be there for that."""
+        kind, who = actor[0], actor[1]
+        needs: list[int | None] = [self.last.get(actor)]
+        if kind == "body":
+            p = self.m.processes[who]
+            needs += [self.spawned.get(who), self.woken.get(who)]
+            if p.status == WAITING and p.match >= 0:
+                message = self.boxes[who][p.match]
+                needs += [message.came, message.readable]
+            elif p.status == WAITING and p.arrived and p.arrived[0][0] == codes.S_ANSWER:
+                needs.append(self.queues[who][0][0])
+        elif kind == "queue":
+            needs += [self.handles.get(who), self.queues[who][0][0]]
+        elif kind == "way":
+            needs.append(self.ways[who, actor[2]][0][0])
+        else:
+            needs.append(self.armed[who] if kind == "timer" else self.last["body", who])
+        self.lost.append((at, actor, sum(1 << place for place in {*needs} if place is not None)))
 
     def _receive(self, step: Transition, causes: list[int]) -> Taken | None:
         if step.kind not in ("take", "timeout"):
@@ -382,14 +414,16 @@ class Recorder(Actors):
                 self._message(dest, at, at, signal[3])
             return
         self.queues.setdefault(dest, deque()).append((at, soft))
-        if not soft and signal[0] != codes.S_ANSWER:
+        if not soft and signal[0] == codes.S_ANSWER:
+            self.answers.setdefault(dest, []).append(at)
+        elif not soft:
             self.pending.setdefault(dest, []).append(at)
             if signal[1] == dest:
                 self.own[at] = signal[0]
             if signal[0] == codes.S_MESSAGE:
                 self.worded.add(at)
             if dest != self._who and not p.arrived and self._looks(p) and self.body(dest):
-                self.lost.append((at, ("body", dest)))
+                self._lose(at, ("body", dest))
         self._at_once.append(dest)
 
     def _looks(self, p: Process) -> bool:
@@ -452,10 +486,12 @@ class Recorder(Actors):
             channel = m.channels.get(place)
             first = channel.signals[0][0] if channel is not None and channel.signals else None
             while sent and sent[0][1] is not first:
-                sent.popleft()
+                self._lose(at, ("way", *place))
+                gone = sent.popleft()[0]
+                if gone in self.under_way.get(place, ()):
+                    self.under_way[place][gone] = at
                 self._carried(place, at)
                 self._found.append((("way", *place), WRITE))
-                self.lost.append((at, ("way", *place)))
         for place, channel in m.channels.items():
             sent = self.ways.setdefault(place, deque())
             for signal, _ in list(channel.signals)[len(sent) :]:
@@ -463,6 +499,8 @@ class Recorder(Actors):
                 self._found.append((("way", *place), WRITE))
                 sent.append((at, signal))
                 self.carried.setdefault(place, []).append([at, -1, signal[0]])
+                if signal[0] != codes.S_MESSAGE:
+                    self.under_way.setdefault(place, {})[at] = -1
                 if not m.cluster and place[0] in m.processes and place[0] != place[1]:
                     self.keepers.add(place[0])
 

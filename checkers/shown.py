@@ -83,6 +83,8 @@ class _Showing:
 
     def _ordered(self, classes: Classes, taken: Taken) -> Counterexample:
         one = classes.of(taken.picks)
+        if not one.events:
+            return self.example
         before = count(one.lanes, range(len(one.events)))
         for strict in range(3) if self.example.settings.time == BOUNDED else range(1):
             past = one.after(self._more(one, taken, strict))
@@ -117,7 +119,7 @@ class _Showing:
             first, later = (one.place(step) for step in raced)
             if first < later:
                 more[later] = more.get(later, 0) | 1 << first
-        if self.example.ended == driver.FAILED and one.events:
+        if self.example.ended == driver.FAILED:
             last = len(one.events) - 1
             more[last] = (1 << last) - 1
         return more

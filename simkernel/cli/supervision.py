@@ -103,6 +103,7 @@ _ORPHANED = {
     "call": "the call {what} of {who} fails",
     "served": "{who} goes on with {what}, which nobody waits for any more",
     "worker": "{what} ({who}), which it started, goes on without it",
+    "task": "the task {what} ({who}) goes on, and nobody wants it any more",
     "rows": "{what} of the table {who} are lost",
 }
 

@@ -1,63 +1,109 @@
 """What can come first that a run did not show, by enumeration: the oracle of prediction.
 
-A *sight* is what a process took, that its time was over, or what it logged, with its number at that
-process. Every interleaving is followed as long as all sights are those of the recorded run; the
-first one that is not is what one change leads to.
+Every interleaving is followed as long as all that is seen was seen in the recorded run, too; the
+first thing that was not is what one change leads to. What is seen is told in two ways:
+
+- *takes*: what each process took, or that its time was over, each with its number at that process;
+- *deeds*: all that a tape tells of each process while it lives, and what it is about to do next.
 """
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from checkers.dfs import Dfs, Plain
-from checkers.prediction import Predictor
+from checkers.prediction import Predicted, Predictor
 from simkernel import ANY, TIMEOUT, receive, self_, send, spawn
+from simkernel.kernel import codes
 from simkernel.kernel.clock import Clock
 from simkernel.kernel.machine import Machine, Transition
 from simkernel.kernel.snapshot import restore, snapshot
 from simkernel.kernel.symbolic import SymbolicClock
 from simkernel.settings import Settings
 from simkernel.spec import Spec
-from simkernel.terms import show
+from simkernel.terms import Pid, show
 
 Sight = tuple[str, int, str]
 
 
-class Sights:
-    """What the processes of a machine have seen, in order."""
+class Takes:
+    """What the processes of a machine have taken, in order."""
 
-    def __init__(self, m: Machine, *, logs: bool):
-        self.m = m
-        self.logs = logs
+    def __init__(self, main: Any, network: str, clock: Clock):
+        self.m = Machine(main, (), network=network, clock=clock, snapshots=True)
         self.counts: Counter[str] = Counter()
 
     def apply(self, step: Transition) -> Sight | None:
         """Let a transition happen; give what is seen by it."""
-        m, logged = self.m, len(self.m.logged)
         seen: Any = None
-        if not self.logs and step.kind in ("take", "timeout"):
-            p = m.processes[step.who]
+        if step.kind in ("take", "timeout"):
+            p = self.m.processes[step.who]
             seen = p.mailbox[p.match] if step.kind == "take" and p.mailbox else "over"
+        self.m.apply(step)
+        return None if seen is None else self.counted(step.who, show(seen))
+
+    def counted(self, who: Pid, seen: str) -> Sight:
+        """Give something that was seen, with its number."""
+        self.counts[str(who)] += 1
+        return str(who), self.counts[str(who)], seen
+
+
+class Deeds(Takes):
+    """What the processes of a machine have done and seen, in order.
+
+    A question counts when it is answered. Of a signal that kills, who sent it and why are told.
+    """
+
+    def __init__(self, main: Any, network: str, clock: Clock):
+        self.tape: list[Any] = []
+        self.m = Machine(
+            main, (), network=network, clock=clock, snapshots=True, tape=self.tape.append
+        )
+        self.counts = Counter()
+
+    def apply(self, step: Transition) -> Sight | None:
+        """Let a transition happen; give what is seen by it."""
+        m, who = self.m, step.who
+        p = m.processes.get(who) if type(who) is Pid else None
+        answer = p is not None and p.arrived and p.arrived[0][0] == codes.S_ANSWER
+        self.tape.clear()
         m.apply(step)
-        if self.logs and len(m.logged) > logged:
-            seen = m.logged[-1]
-        if seen is None:
+        if p is None:
             return None
-        who = str(step.who)
-        self.counts[who] += 1
-        return who, self.counts[who], show(seen)
+        said = [one for at, one in map(_deed, self.tape) if at == who and one is not None]
+        dead = who not in m.processes
+        if step.kind == "handle" and not dead:
+            said = ["asked"] if answer else []
+        if not dead and p.effects:
+            said += ["next", show(tuple(p.effects[p.cursor :]))] if said else []
+        elif said == ["asked"]:
+            said = []  # the answer is still to come
+        return self.counted(who, " ".join(said)) if said else None
+
+
+def _deed(told: tuple[Any, ...]) -> tuple[Any, str | None]:
+    """Say what a tape tells, and of whom."""
+    kind, who, *rest = told
+    if kind in ("note", "expire", "rest"):
+        return who, None
+    if kind in ("alive", "info", "peek"):
+        return who, "asked"
+    if kind == "handle":
+        signal = rest[0]
+        return who, show(signal[1:3])
+    return who, show((kind, *rest))
 
 
 class Agreeing(Plain):
     """A machine that stops at the first sight that a recorded run did not have."""
 
-    def __init__(self, m: Machine, known: frozenset[Sight], *, logs: bool):
-        super().__init__(m)
+    def __init__(self, sights: Takes, known: frozenset[Sight]):
+        super().__init__(sights.m)
         self.known = known
-        self.sights = Sights(m, logs=logs)
+        self.sights = sights
         self.new: set[Sight] = set()
         self.over = False
         self.enabled = self._enabled
@@ -86,14 +132,6 @@ class Agreeing(Plain):
         self.sights.counts, self.over = Counter(saved[1]), saved[2]
 
 
-def sights_of(m: Machine, path: Sequence[Transition], *, logs: bool) -> list[Sight]:
-    """Give what is seen in a run, in order."""
-    sights = Sights(m, logs=logs)
-    found = [sight for step in path if (sight := sights.apply(step)) is not None]
-    m.close()
-    return found
-
-
 class Search(Dfs):
     """Every interleaving of such a machine."""
 
@@ -102,31 +140,48 @@ class Search(Dfs):
         self.run = run
 
 
+def sights_of(
+    main: Any, network: str, path: Sequence[Transition], kind: type[Takes] = Takes
+) -> list[Sight]:
+    """Give what is seen in a run, in order."""
+    sights = kind(main, network, SymbolicClock())
+    found = [sight for step in path if (sight := sights.apply(step)) is not None]
+    sights.m.close()
+    return found
+
+
 def enumerated(
-    main: Any, known: frozenset[Sight], network: str, *, logs: bool, most: int = 60_000,
-    clock: Clock | None = None,
+    main: Any, known: frozenset[Sight], network: str, *, kind: type[Takes] = Takes,
+    most: int = 60_000, clock: Callable[[], Clock] = SymbolicClock,
 ) -> set[Sight] | None:  # fmt: skip
     """Give every first sight that is not of the run; None if there are too many situations."""
-    m = Machine(main, (), network=network, clock=clock or SymbolicClock(), snapshots=True)
-    run = Agreeing(m, known, logs=logs)
+    run = Agreeing(kind(main, network, clock()), known)
     search = Search(run)
     for _ in search.leaves(cut=lambda: search.transitions > most):
         pass
-    m.close()
+    run.m.close()
     return None if search.cut else run.new
 
 
 def predicted(
     spec: Spec, settings: Settings, path: Sequence[Transition], known: frozenset[Sight],
-    *, logs: bool, time: str = "any", changes: int = 1,
+    *, time: str = "any", kind: type[Takes] = Takes,
 ) -> tuple[set[Sight], Predictor]:  # fmt: skip
-    """Give the first sight of each predicted run that is not of the recorded one."""
+    """Give the first sights that are not of the recorded run, of each predicted one."""
     work = Predictor(spec, {}, settings, time)
-    found = set()
-    for one in work.others(path, 10_000, changes=changes):
-        sights = sights_of(spec.machine({}, one.settings), one.path, logs=logs)
-        found.update([sight for sight in sights if sight not in known][:1])
+    found: set[Sight] = set()
+    for one in work.others(path, 10_000):
+        sights = sights_of(spec.main, settings.network, one.path, kind)
+        found.update(_first(one, [sight for sight in sights if sight not in known], kind))
+    assert not work.found.stopped
     return found, work
+
+
+def _first(one: Predicted, new: list[Sight], kind: type[Takes]) -> list[Sight]:
+    if kind is Takes:
+        return new[:1]
+    # Of those that the prediction itself names: none of them comes after another.
+    return [next(sight for sight in new if sight[0] == str(who)) for who, *_ in one.first]
 
 
 # --- Programs of messages -------------------------------------------------------------------------

@@ -56,8 +56,8 @@ def compared(seed: int, network: str) -> int:
         path.append(walk.pick(options))
         m.apply(path[-1])
     m.close()
-    known = frozenset(sights_of(of(main).machine({}, settings), path, logs=False))
-    every = enumerated(main, known, network, logs=False)
+    known = frozenset(sights_of(main, network, path))
+    every = enumerated(main, known, network)
     if every is None:
         return 0
     if not any(event[0] in ("send", "take") for event in tape.events):

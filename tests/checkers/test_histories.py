@@ -1,117 +1,139 @@
-"""Histories of calls as a search of classes sees them: neither too few are told apart, nor more."""
+"""What each process did and saw, step by step: what a history tells, and what it does not."""
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import pytest
 
-from checkers.check import Budget, check
-from checkers.dfs import Dfs
-from checkers.judged import Judged
-from checkers.monitor import linearizable, sequentially_consistent
-from checkers.search import Plan
-from checkers.strategies import strategy
-from simkernel import log, register, self_, spawn
-from simkernel.kernel.effects import note
-from simkernel.spec import Spec
+from checkers.histories import Entry, Histories
+from simkernel import (
+    GenServer,
+    NoReply,
+    Ok,
+    alive,
+    choose,
+    ets,
+    receive,
+    register,
+    self_,
+    send,
+    spawn,
+    whereis,
+)
+from simkernel import exit as kill
+from simkernel.choice import First, Walk
+from simkernel.kernel.machine import Machine
+from simkernel.kernel.symbolic import SymbolicClock
 from simkernel.terms import Pid
-from tests.checkers.histories import Register, Registers, random_system
 
-HELD, VIOLATED = ("Held", True), ("Violated", True)
-# Among n calls, each open for a while: which had returned before which was made. These are the
-# interval orders of n labelled intervals (OEIS A079144).
-INTERVAL_ORDERS = {1: 1, 2: 3, 3: 19, 4: 207}
+ROOT, FIRST = Pid(()), Pid((1,))
 
 
-async def calls(box: Pid, key: int) -> None:
-    """Make a call that lasts for one effect."""
-    note("call", server=box, request=("write", key, 1))
-    log("at it")
-    note("called", server=box, answer="ok")
+def told(main: Any, seed: int | None = None, network: str = "node") -> list[Entry]:
+    """Run a program, by the default schedule or a random one, and give what is told of it."""
+    m = Machine(main, network=network, clock=SymbolicClock(), snapshots=True)
+    histories, chooser, found = Histories(m), First() if seed is None else Walk(seed), []
+    while options := m.enabled():
+        entry = histories.apply(chooser.pick(options))
+        if entry is not None:
+            found.append(entry)
+    m.close()
+    return found
 
 
-async def overlapping(keys: Any) -> None:
-    await register(self_(), "box")
-    for key in keys:
-        spawn(calls, self_(), key)
+def of(pid: Pid, found: list[Entry]) -> list[str]:
+    """Give what is told of one process, which is numbered from 0 on."""
+    own = [entry for entry in found if entry[0] == pid]
+    assert [number for _, number, _ in own] == list(range(len(own)))
+    return [text for _, _, text in own]
 
 
-def searched(keys: Any, property: Any, name: str = "rf") -> Any:
-    given = Spec("overlapping", overlapping, {"keys": keys}, properties={"register": property})
-    return check(given, {}, strategy=name)
+def test_a_message_is_told_with_what_it_says() -> None:
+    async def main() -> None:
+        send(self_(), "hello")
+        await receive()
+
+    assert of(ROOT, told(main)) == ["start", "do", "take message 'hello'", "do"]
 
 
-@pytest.mark.parametrize("name", ["dpor", "rf"])
-@pytest.mark.parametrize("count", INTERVAL_ORDERS)
-def test_classes_of_overlapping_calls_are_interval_orders(count: int, name: str) -> None:
-    verdict = searched((1,) * count, linearizable(Register(), "box"), name)
-    assert (verdict.word, verdict.complete) == ("Held", True)
-    assert verdict.searched.runs == INTERVAL_ORDERS[count]
+def test_that_the_time_is_over_is_told() -> None:
+    async def main() -> None:
+        await receive(after=0)
+
+    assert "timeout timeout None" in of(ROOT, told(main))
 
 
-def test_calls_of_two_keys_are_not_ordered() -> None:
-    assert searched((1, 2), linearizable(Registers(), "box")).searched.runs == 1
-    assert searched((1, 1, 2, 2), linearizable(Registers(), "box")).searched.runs == 3 * 3
+@pytest.mark.parametrize(("operation", "text"), [
+    (lambda: choose([1, 2]), "do value 1"),
+    (lambda: whereis("nobody"), "do value None"),
+    (lambda: register(self_(), "one"), "do value True"),
+    (lambda: register(self_(), "undefined"), "do error 'badarg'"),
+    (lambda: ets.lookup("none", 1), "do error 'badarg'"),
+])  # fmt: skip
+def test_the_result_of_an_operation_is_told(operation: Any, text: str) -> None:
+    async def main() -> None:
+        await operation()
+
+    assert of(ROOT, told(main))[1] == text
 
 
-def test_calls_to_another_server_are_not_ordered() -> None:
-    assert searched((1, 1, 1), linearizable(Register(), "chest")).searched.runs == 1
+async def lives() -> None:
+    await receive("never")
 
 
-def test_sequential_consistency_sees_no_order_of_two_clients() -> None:
-    assert searched((1, 1, 1), sequentially_consistent(Register(), "box")).searched.runs == 1
+def test_a_question_counts_when_it_is_answered_and_in_whichever_way() -> None:
+    async def main() -> None:
+        await alive(spawn(lives))
+
+    ways = {tuple(of(ROOT, told(main, seed))) for seed in range(20)}
+    assert ways == {("start", "do", "do value True", "do")}
 
 
-# --- Random systems -------------------------------------------------------------------------------
+def test_who_was_killed_by_whom_and_why_is_told_once() -> None:
+    async def main() -> None:
+        kill(spawn(lives), "enough")
+
+    assert of(FIRST, told(main)) == ["start", "is killed <root> 'enough'"]
 
 
-def verdicts(seed: int) -> frozenset[tuple[str, bool]]:
-    """Check one system by each engine."""
-    found = set()
-    for name in ("rf", "dpor", "dfs"):
-        verdict = check(random_system(random.Random(seed)), {}, strategy=name, time="any",
-                        budget=Budget(runs=1, seconds=1e9))  # fmt: skip
-        found.add((verdict.word, verdict.complete))
-    return frozenset(found)
+def test_an_end_is_told_with_its_reason() -> None:
+    async def fails() -> None:
+        raise ValueError("no")
+
+    async def main() -> None:
+        spawn(fails)
+
+    assert "ends (Raised(name='ValueError', message='no')" in of(FIRST, told(main))[-1]
 
 
-def disagreements(seeds: range) -> list[int]:
-    """Give the systems of which the engines do not say the same, each having seen every run."""
-    said = {seed: verdicts(seed) for seed in seeds}
-    assert {*said.values()} >= {frozenset({HELD}), frozenset({VIOLATED})}
-    return [seed for seed, of in said.items() if of not in ({HELD}, {VIOLATED})]
+def test_how_a_message_travels_is_not_told() -> None:
+    async def says(to: Any) -> None:
+        send(to, "hello")
+
+    async def main() -> None:
+        spawn(says, self_())
+        await receive()
+
+    for network in ("node", "cluster"):
+        for seed in range(20):
+            found = told(main, seed, network)
+            assert of(ROOT, found) == ["start", "do", "take message 'hello'", "do"]
+            assert of(FIRST, found) == ["start", "do", "do ends 'normal'"]
 
 
-def test_engines_agree_on_histories() -> None:
-    assert disagreements(range(20)) == []
+class Counts(GenServer):
+    """Counts what it is told."""
+
+    def init(self, count: int) -> Any:
+        return Ok(count)
+
+    def handle_cast(self, request: Any, count: int) -> Any:
+        return NoReply(count + request)
 
 
-@pytest.mark.long
-def test_engines_agree_on_very_many_histories() -> None:
-    assert disagreements(range(20, 1_000)) == []
+def test_of_a_behaviour_at_rest_its_state_is_told() -> None:
+    async def main() -> None:
+        await GenServer.start(Counts, 41)
 
-
-def histories_of_classes(spec: Spec, name: str) -> set[Any]:
-    """Give the history of each class."""
-    search = strategy(name, Plan(spec, {}))
-    return {run.monitor.history() for run, _ in search.ends(lambda share: "")}
-
-
-def histories_of_situations(spec: Spec) -> set[Any]:
-    """Give the histories of all runs; messages are handled at any time."""
-    plan = Plan(spec, {})
-    run: Judged = plan.judged(plan.recorded(), snapshots=True)
-    return {run.monitor.history() for _ in Dfs(run, history=run.history).leaves()}
-
-
-@pytest.mark.parametrize("seed", range(100, 112))
-def test_classes_have_the_histories_of_all_runs(seed: int) -> None:
-    drawn = random_system(random.Random(seed))
-    one_register = {"register": linearizable(Register(), "box")}
-    spec = Spec(drawn.name, drawn.main, drawn.parameters, properties=one_register)
-    wanted = histories_of_situations(spec)
-    assert len(wanted) > 1
-    assert histories_of_classes(spec, "rf") == wanted
-    assert histories_of_classes(spec, "dpor") == wanted
+    assert [text for text in of(FIRST, told(main)) if "rests" in text and "41" in text]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import Any
 
 import pytest
@@ -71,14 +72,14 @@ def compared(network: str, seeds: range) -> tuple[int, int]:
 
         spec = of(main)
         path = recorded(spec, seed, settings)
-        known = frozenset(sights_of(spec.machine({}, settings), path, logs=False))
+        known = frozenset(sights_of(main, network, path))
         every = enumerated(
-            main, known, network, logs=False, clock=BoundedClock(STEP_US, way), most=4_000
+            main, known, network, clock=partial(BoundedClock, STEP_US, way), most=4_000
         )
         if every is None:
             continue
-        ours, work = predicted(spec, settings, path, known, logs=False, time="bounded")
-        at_any_time, _ = predicted(spec, settings, path, known, logs=False)
+        ours, work = predicted(spec, settings, path, known, time="bounded")
+        at_any_time, _ = predicted(spec, settings, path, known)
         assert work.found.blocked == 0
         assert ours <= every, (network, seed)
         if not work.found.undecided:
