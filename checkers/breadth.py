@@ -160,8 +160,15 @@ class Breadth(Base):
     def notes(self) -> list[str]:
         """Say what runs without end are taken for granted to do."""
         asked = [one for one in self.plan.spec.properties.values() if isinstance(one, Formula)]
-        fair = self.plan.spec.fairness
-        return [f"runs without end are {fair}ly fair"] if asked and not self.cut else []
+        if not asked or self.cut:
+            return []
+        if self.plan.spec.fairness == "strong":
+            # Situations are merged whatever such a process is called: it has several names then.
+            again = (
+                "who is spawned anew in each round may count as several: then a round is left out"
+            )
+            return ["runs without end are strongly fair", again]
+        return ["runs without end are weakly fair"]
 
     def _gone_round(self, name: str, found: Lasso) -> Judged:
         """Make the run of a lasso, once round.
