@@ -165,7 +165,7 @@ class Breadth(Base):
         if self.plan.spec.fairness == "strong":
             # Situations are merged whatever such a process is called: it has several names then.
             again = (
-                "who is spawned anew in each round may count as several: then a round is left out"
+                "who is spawned anew in each round may count as several: a round may be left out"
             )
             return ["runs without end are strongly fair", again]
         return ["runs without end are weakly fair"]
