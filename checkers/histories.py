@@ -39,9 +39,9 @@ class Histories:
         >>> histories = Histories(Machine(main, clock=SymbolicClock(), snapshots=True))
         >>> while options := histories.m.enabled():
         ...     print(histories.apply(options[0]))
-        (Pid(path=()), 0, 'start')
-        (Pid(path=()), 1, 'do')
-        (Pid(path=()), 2, 'do')
+        (<root>, 0, 'start')
+        (<root>, 1, 'do')
+        (<root>, 2, 'do')
         """
         m = self.m
         kind, who, _ = step
