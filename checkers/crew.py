@@ -13,14 +13,14 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from checkers.fleet import GRACE_S, Fleet
+from checkers.fleet import Fleet
 from checkers.judged import Judged
-from checkers.link import DONE, FAILED, REPORT, STEP, Killed, Link, forked, raised
+from checkers.link import DONE, FAILED, REPORT, STEP, Killed, Link, forked
 from checkers.reduction import Reduction
 from checkers.search import Limit
 from checkers.team import Member
 from checkers.workers import ATTEMPTS, sent
-from simkernel.errors import InternalError, StepTooLong
+from simkernel.errors import InternalError
 from simkernel.leftovers import globals_kept
 from simkernel.settings import Settings
 
@@ -35,7 +35,6 @@ class Report(NamedTuple):
     runs: int
     ended: int
     transitions: int
-    blocked: int
     flags: frozenset[Any]
     cut: bool
     declined: str
@@ -143,12 +142,7 @@ class Crew:
         """Give what a member says next that is no report."""
         link = self.links[index]
         while True:
-            try:
-                kind, content = link.receive(self._wait)
-            except EOFError:
-                raise Killed(link.death()) from None
-            if kind == FAILED:
-                raise raised(content)
+            kind, content = link.hear(self._wait)
             if kind in (REPORT, DONE):
                 self._note(index, pickle.loads(content)[1])
             if kind != REPORT:
@@ -156,9 +150,7 @@ class Crew:
 
     def _wait(self) -> None:
         """Look at the clock while nobody says anything."""
-        if self._cut() and self.fleet.elapsed() > self.fleet.seconds + GRACE_S:
-            self.fleet.lost = "a worker did not answer in time, and was ended"
-            raise StepTooLong(where="a worker that searches with others")
+        self.fleet.over(bool(self._cut()))
 
     def _note(self, index: int, report: Report) -> None:
         search = self.search
@@ -179,7 +171,7 @@ class Crew:
         if last is not None:
             reduction = self.search.reduction
             reduction.runs, reduction.ended = last.runs, last.ended
-            reduction.transitions, reduction.blocked = last.transitions, last.blocked
+            reduction.transitions = last.transitions
             reduction.flags, reduction.cut = last.flags, last.cut
         self.reports = []
 
@@ -215,7 +207,7 @@ class Crew:
             nonlocal judge
             found, judge = judge, fleet.fresh()
             return sent((True, Report(
-                found, reduction.runs, reduction.ended, reduction.transitions, reduction.blocked,
+                found, reduction.runs, reduction.ended, reduction.transitions,
                 reduction.flags, reduction.cut, search.declined, search.inside, search.outside,
             )))  # fmt: skip
 

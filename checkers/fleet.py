@@ -74,6 +74,12 @@ class Fleet:
     lost: str = ""
     child: bool = False
 
+    def over(self, cut: bool) -> None:
+        """Give up on a worker that does not answer, long after its search was `cut`."""
+        if cut and self.elapsed() > self.seconds + GRACE_S:
+            self.lost = "a worker did not answer in time, and was ended"
+            raise StepTooLong(where="a worker that searches with others")
+
     def shares(self, hunt: Hunt, first: int, end: int, limit: Limit) -> Iterator[Share]:
         """Give what was made of the numbers from `first` on, in their order."""
         workers: Workers[Share] = Workers(self.count, elapsed=self.elapsed)

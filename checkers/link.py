@@ -68,6 +68,17 @@ class Link:
                 raise EOFError
             self.data += more
 
+    def hear(self, wait: Callable[[], None]) -> tuple[bytes, bytes]:
+        """Receive of a process that was forked: Killed if it is gone, its error if it failed."""
+        try:
+            kind, content = self.receive(wait)
+        except EOFError:
+            raise Killed(self.death()) from None
+        if kind == FAILED:
+            error: BaseException = pickle.loads(content)[1]
+            raise error
+        return kind, content
+
     def is_told(self) -> bool:
         """Tell whether something was said that was not yet received."""
         return bool(self.data) or bool(select.select([self.socket], [], [], 0)[0])
@@ -126,9 +137,3 @@ def _work(work: Callable[[Link], bytes], link: Link) -> None:
 def _light(error: BaseException) -> BaseException:
     """Leave the runs behind that a traceback holds."""
     return MemoryError() if isinstance(error, MemoryError) else error
-
-
-def raised(content: bytes) -> BaseException:
-    """Give the error that a child has failed with."""
-    error: BaseException = pickle.loads(content)[1]
-    return error

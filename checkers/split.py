@@ -22,10 +22,10 @@ from checkers.dfs import looks
 from checkers.fleet import GRACE_S, Fleet
 from checkers.graph import StateGraph
 from checkers.judged import Ending
-from checkers.link import DONE, FAILED, Killed, Link, forked, raised
+from checkers.link import DONE, FAILED, Killed, Link, forked
 from checkers.spread import Label
 from checkers.workers import ATTEMPTS, POLL_S
-from simkernel.errors import InternalError, StepTooLong
+from simkernel.errors import InternalError
 from simkernel.kernel.driver import seldom_collected
 from simkernel.kernel.machine import Transition
 from simkernel.leftovers import globals_kept
@@ -309,9 +309,6 @@ class Split:
                 for chosen, _ in ready:
                     self._hear(chosen.data)
                 if self.cut():
-                    if self.fleet.elapsed() > self.fleet.seconds + GRACE_S:
-                        self.fleet.lost = "a worker did not answer in time, and was ended"
-                        raise StepTooLong(where="a worker that searches with others")
                     return
                 if len(self._idle) == len(self.links):
                     if root is None:
@@ -325,12 +322,7 @@ class Split:
     def _hear(self, index: int) -> None:
         link = self.links[index]
         while True:
-            try:
-                kind, content = link.receive()
-            except EOFError:
-                raise Killed(link.death()) from None
-            if kind == FAILED:
-                raise raised(content)
+            kind, content = link.hear(lambda: None)
             if kind == FOUND:
                 self._note(index, pickle.loads(content))
             elif kind == IDLE:

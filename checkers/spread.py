@@ -14,12 +14,11 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from checkers.fleet import GRACE_S, Fleet
+from checkers.fleet import Fleet
 from checkers.graph import Search
 from checkers.judged import Judged
-from checkers.link import DONE, FAILED, STEP, Killed, Link, forked, raised
+from checkers.link import DONE, STEP, Killed, Link, forked
 from checkers.workers import ATTEMPTS
-from simkernel.errors import StepTooLong
 from simkernel.kernel.machine import Transition
 from simkernel.leftovers import globals_kept
 
@@ -153,20 +152,12 @@ class Spread:
             at += len(chunk)
 
     def _next(self, index: int) -> list[list[Reached]]:
-        link = self.links[index]
-        try:
-            kind, content = link.receive(self._wait)
-        except EOFError:
-            raise Killed(link.death()) from None
-        if kind == FAILED:
-            raise raised(content)
+        _, content = self.links[index].hear(self._wait)
         found: list[list[Reached]] = pickle.loads(content)
         return found
 
     def _wait(self) -> None:
-        if self.cut() and self.fleet.elapsed() > self.fleet.seconds + GRACE_S:
-            self.fleet.lost = "a worker did not answer in time, and was ended"
-            raise StepTooLong(where="a worker that searches with others")
+        self.fleet.over(self.cut())
 
     def _replace(self, index: int, left: list[int], killed: Killed) -> None:
         """Let another process take over what one had that is gone."""
