@@ -253,6 +253,10 @@ def _looks(p: Process, effect: tuple[Any, ...]) -> bool:
     """
     if effect[0] == codes.INFO:
         return bool(effect[1] == p.pid and reads_queue(effect[2]))
+    if effect[0] == codes.DEMONITOR:
+        return len(effect) == 2
+    if effect[0] == codes.DEMONITOR_NOW:
+        return bool(not effect[2] or effect[3])
     return bool(effect[0] != codes.FLAG or effect[1] == "trap_exit")
 
 
