@@ -59,6 +59,7 @@ class Again:
         event.actor, event.step, event.options = old.actor, old.step, old.options
         event.number, event.previous, event.accesses = old.number, old.previous, old.accesses
         event.plain, event.born, event.ends = old.plain, old.born, old.ends
+        event.tells = old.tells
         event.receive, event.at = receive, path
         if self._same:
             event.before, event.causes, event.direct = old.before, old.causes, old.direct

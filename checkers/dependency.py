@@ -11,6 +11,7 @@ Object        Touched by                                                        
 `life`, pid   its death writes; link, register, and signals it would answer read       9, 12, 17
 `trap`, pid   `trap_exit` writes; handling an exit signal, a linked death read         7, 8
 `link`, `mon` whatever makes, breaks or reports that one link or monitor writes        9
+`watch`       the target forgets one monitor; its end writes, if somebody judges that  9
 `bonds`, pid  whatever gives it a link or watcher, if it ends with several: they are   9
               told in that order; `heirs` is the same for the tables it leaves
 `alias`       whatever activates it, deactivates it or uses it writes                  9
@@ -50,21 +51,24 @@ Access = tuple[tuple[Any, ...], Any]
 
 READ, WRITE, BUMP, PEEK = "read", "write", "bump", "peek"
 CALLS, RETURNS = "calls", "returns"
+TELLS, FLUSHES, ENDS = "tells", "flushes", "ends"
 
 # Modes that are words. Peek is a read of one part, bump a write of one part: they clash with what
 # reads or writes the whole. Of a history of calls only that is seen which had returned before which
-# was made.
+# was made. A DOWN that tells and a demonitor that flushes it leave the same, whichever comes first.
 _CLASHING = frozenset(
     {
         (READ, WRITE), (WRITE, READ), (WRITE, WRITE),
         (BUMP, READ), (READ, BUMP), (BUMP, WRITE), (WRITE, BUMP),
         (PEEK, WRITE), (WRITE, PEEK),
         (CALLS, RETURNS), (RETURNS, CALLS),
+        (TELLS, WRITE), (WRITE, TELLS), (FLUSHES, WRITE), (WRITE, FLUSHES),
+        (ENDS, WRITE), (WRITE, ENDS),
     }
 )  # fmt: skip
 
 # Words that never clash with themselves.
-COMMUTING = frozenset({READ, BUMP, PEEK, CALLS, RETURNS})
+COMMUTING = frozenset({READ, BUMP, PEEK, CALLS, RETURNS, ENDS})
 
 # Objects on which an event can disable another, and a third enable it again: what has arrived must
 # be handled before some operations, and deadlines pass in order. Races over them are looked for

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from checkers.dependency import COMMUTING, GATES, Access, clash, told
 from simkernel.kernel.machine import Transition
-from simkernel.terms import Pid
+from simkernel.terms import Pid, Ref
 
 Actor = tuple[Any, ...]
 """Who an event belongs to: ("body", pid), ("queue", pid), ("way", sender, dest), ("timer", ref),
@@ -88,7 +88,7 @@ class Event:
 
     __slots__ = (
         "accesses", "actor", "at", "base", "before", "born", "causes", "direct", "ends", "number",
-        "options", "past", "plain", "previous", "races", "receive", "step",
+        "options", "past", "plain", "previous", "races", "receive", "step", "tells",
     )  # fmt: skip
 
     actor: Actor
@@ -108,6 +108,7 @@ class Event:
     plain: bool  # `Recorder.repeat` can make it
     born: Pid | None  # whom it spawned
     ends: bool  # whether it is an effect that ends its process
+    tells: Ref | None  # the monitor of which it tells, or brings a DOWN
 
 
 def nearest(

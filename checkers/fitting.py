@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from checkers.events import Event
 from checkers.judged import Judged
+from checkers.monitors import told_by
 from checkers.recorder import Recorder
 from simkernel.kernel.machine import Transition
 
@@ -32,11 +34,16 @@ class Fitting:
         self._events = recorder.events
         self._all = (1 << len(recorder.events)) - 1 if only is None else only
         ends = [event.at for event in recorder.events[1:]] + [len(recorder.path)]
+        ghosts = recorder.monitors.ghosts
         # Deadlines of receives that pass on the way to a time-out are no events of the class.
         self._steps = [
-            [event.step, *(t for t in recorder.path[event.at + 1 : end] if t.kind != "expire")]
+            [event.step, *(
+                recorder.path[at]
+                for at in range(event.at + 1, end)
+                if recorder.path[at].kind != "expire" and (event.tells or at not in ghosts)
+            )]
             for event, end in zip(recorder.events, ends, strict=True)
-        ]
+        ]  # fmt: skip
 
     def fits(self) -> bool:
         """Perform them all, or until a property fails; tells whether that is possible, as far as
@@ -61,12 +68,18 @@ class Fitting:
         return True
 
     def _perform(self, event: int, steps: list[Transition]) -> bool:
+        if event and self._is_vain(self._events[event.bit_length() - 1]):
+            return True
         for step in steps:
             if step not in self.run.enabled() or not self._takes(event, step):
                 return False
             self.run.apply(step)
             self.path.append(step)
         return True
+
+    def _is_vain(self, event: Event) -> bool:
+        """Tell whether it tells of an end somebody whom in this order the machine has forgotten."""
+        return event.tells is not None and told_by(self.run.m, event.step) != event.tells
 
     def _takes(self, event: int, step: Transition) -> bool:
         """Tell whether a receive takes what it took: the order of arrivals may be another one."""
@@ -85,7 +98,9 @@ class Fitting:
         ready = [
             (1 << place, self._steps[place])
             for place, event in enumerate(self._events)
-            if left >> place & 1 and event.past & ~done == 1 << place and event.step in enabled
+            if left >> place & 1
+            and event.past & ~done == 1 << place
+            and (event.step in enabled or self._is_vain(event))
         ]
         steps = [unit for unit in ready if unit[1][0].kind not in DEADLINES]
         late = [unit for unit in ready if unit not in steps]

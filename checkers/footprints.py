@@ -9,9 +9,22 @@ that distinction made; programs without such operations do not pay for it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container
 from typing import Any
 
-from checkers.dependency import BUMP, PEEK, READ, WRITE, Access, appends, asks, put
+from checkers.dependency import (
+    BUMP,
+    ENDS,
+    FLUSHES,
+    PEEK,
+    READ,
+    TELLS,
+    WRITE,
+    Access,
+    appends,
+    asks,
+    put,
+)
 from simkernel.kernel import codes
 from simkernel.kernel.information import OF_THE_QUEUE, reads_queue
 from simkernel.kernel.machine import Machine
@@ -41,9 +54,17 @@ class Widen(Exception):
 
 
 class Footprints:
-    """Gives footprints; `flags` are the distinctions that are made."""
+    """Gives footprints; `flags` are the distinctions that are made.
 
-    def __init__(self, m: Machine, flags: frozenset[Any]):
+    With `keeps` a target tells those who have taken back a monitor of its end, too, in vain.
+    """
+
+    def __init__(
+        self, m: Machine, flags: frozenset[Any], *, keeps: bool = False, by_message: bool = False
+    ):
+        self.keeps = keeps
+        self.forgotten: dict[Ref, int] = {}  # monitors, by the event that told their target
+        self.by_message = by_message
         self.m = m
         self.flags = flags
         self.clocked = "clock" in flags
@@ -64,7 +85,9 @@ class Footprints:
         """
         kind = signal[0]
         if kind == codes.S_MESSAGE:
-            return signal[4] is None and ("late", p.pid) not in self.flags
+            if signal[4] is not None and ("aliased", p.pid) in self.flags:
+                return False
+            return ("late", p.pid) not in self.flags
         if kind == codes.S_ANSWER:
             return not self.clocked
         if self.informed:
@@ -80,17 +103,49 @@ class Footprints:
             _, sender, reason, linked = signal
             there = p.links and sender in p.links if linked else reason != "kill"
             return bool(there and p.trap_exit)
-        if kind == codes.S_DOWN:
-            return not (p.aliases and signal[2] in p.aliases)
         return kind != codes.S_ASK or signal[2] is None
 
-    def sees(self, p: Process, early: set[tuple[str, Pid]]) -> None:
-        """Make a distinction if what `p` does next could tell that signals were handled early."""
+    def sees(
+        self, p: Process, early: set[tuple[str, Pid]], unsure: Callable[[Pid, Ref | None], set[str]]
+    ) -> None:
+        """Make a distinction if what `p` does next could tell that signals were handled early.
+
+        `unsure` tells what of a monitor, or else of links, may have been handled later though it
+        cannot have come later.
+        """
         assert p.effects is not None
         effect = p.effects[p.cursor]
-        for word in _SEEN_BY.get(effect[0], ()):
-            if (word, p.pid) in early and _looks(p, effect):
-                self.need((word, p.pid))
+        code, pid = effect[0], p.pid
+        if code in _OF_MONITORS:
+            found = unsure(pid, effect[1]) if early else set()
+            if "aliased" in found:
+                self.need(("aliased", pid))
+            if "downs" in found and _looks(p, effect):
+                self.need(("downs", pid))
+            return
+        if code == codes.END and "bonded" not in unsure(pid, None):
+            return
+        for word in _SEEN_BY.get(code, ()):
+            if (word, pid) in early and _looks(p, effect):
+                self.need((word, pid))
+
+    def flushes(self, p: Process, effect: tuple[Any, ...]) -> bool:
+        """Tell whether `p` takes back a monitor so that nobody can tell whether it had fired.
+
+        On `cluster` one that had not is taken back by a signal.
+        """
+        code, pid = effect[0], p.pid
+        if not self.keeps or self.m.cluster or not self.relaxed(pid):
+            return False
+        if ("downs", pid) in self.flags:
+            return False
+        if code == codes.DEMONITOR:
+            return len(effect) > 2
+        return bool(code == codes.DEMONITOR_NOW and effect[2] and not effect[3])
+
+    def relaxed(self, pid: Pid) -> bool:
+        """Tell whether the order in a mailbox is seen by receives alone, and known from them."""
+        return self.by_message and ("box", pid) not in self.flags
 
     def lost(self, dest: Pid, signal: tuple[Any, ...]) -> bool:
         """Tell the same of a signal to a dead process, which nobody handles: a message touches what
@@ -122,19 +177,26 @@ class Footprints:
             if kind == codes.S_LINK:
                 self.bond(dest, found)
         elif kind in (codes.S_MONITOR, codes.S_DEMONITOR):
-            found.append((("mon", signal[2]), WRITE))
-            if kind == codes.S_MONITOR:
-                found.append((("life", signal[1]), READ))  # a dead watcher is none
-                self.bond(dest, found)
+            if kind == codes.S_DEMONITOR:
+                watch: list[Access] = [(("watch", signal[2]), WRITE)]
+                return watch if self.keeps else [*found, *watch]
+            found += [(("mon", signal[2]), WRITE), (("life", signal[1]), READ)]
+            self.bond(dest, found)  # a dead watcher is none
         elif kind == codes.S_DOWN:
             _, _, ref, target, reason = signal
-            found += [(("mon", ref), WRITE), (("alias", ref), WRITE)]
+            found += [(("mon", ref), TELLS), (("alias", ref), ENDS)]
             if soft and (p is None or ref in (p.monitors or ())):
                 content = ("DOWN", ref, "process", target, thaw(reason))
                 found.append((("mb", dest), appends(content)))
         if self.informed:
             found.append((("state", dest), READ if kind == codes.S_ASK else BUMP))
         return found
+
+    def bonds(self, p: Process, forgotten: Container[Ref]) -> None:
+        """Make a distinction if one who ends has several links, or watchers, to tell in turn."""
+        told = sum(1 for ref in p.watchers or () if ref not in forgotten)
+        if "bonds" not in self.flags and (len(p.links or ()) > 1 or told > 1):
+            self.need(("bonds", p.pid))
 
     def bond(self, pid: Pid, found: list[Access]) -> None:
         """Add that a process gets a link or a watcher: it tells them of its end in that order."""
@@ -204,16 +266,18 @@ class Footprints:
             return True
         return not p.trap_exit and (reason != "normal" or sender == p.pid)
 
-    def death(self, p: Process, found: list[Access]) -> None:
-        """Add what the end of `p` touches: whatever it holds, and whoever hears of it."""
+    def death(self, p: Process, found: list[Access], *, normal: bool = False) -> None:
+        """Add what the end of `p` touches: whatever it holds, and whoever hears of it.
+
+        Whether somebody watched is a matter for judges, unless the end is `normal`.
+        """
         m, pid = self.m, p.pid
         found += [(("life", pid), WRITE), (LIVES, BUMP)]
         if self.clocked and (p.timer is not None or p.timers):
             found.append((CLOCK, WRITE))  # fewer deadlines hold others up
         if p.name is not None:
             found += [(("name", p.name), WRITE), (("named", pid), WRITE)]
-        if "bonds" not in self.flags and (len(p.links or ()) > 1 or len(p.watchers or ()) > 1):
-            self.need(("bonds", pid))
+        self.bonds(p, self.forgotten)
         heirs = 0
         for table in m.tables.by_ref.values():
             if table.owner == pid:
@@ -228,7 +292,8 @@ class Footprints:
             found.append((("mon", ref), WRITE))
             if target is not None:
                 found.append((("life", target), READ))
-        found += [(("mon", ref), WRITE) for ref in p.watchers or ()]
+        if not (normal and self.keeps):
+            found += [(("watch", ref), WRITE) for ref in p.watchers or ()]
         for peer in p.links or ():
             found += [(_link(pid, peer), WRITE), (("trap", peer), READ), (("life", peer), READ)]
 
@@ -237,13 +302,15 @@ class Footprints:
 # ends before it has handled a link answers for the dead, and one that stops to trap may be killed.
 _EARLY = {
     codes.S_EXIT: "exits", codes.S_DOWN: "downs", codes.S_LINK: "bonded", codes.S_UNLINK: "bonded",
-    codes.S_MONITOR: "bonded", codes.S_ASK: "bonded",
+    codes.S_MONITOR: "bonded", codes.S_ASK: "bonded", codes.S_MESSAGE: "aliased",
 }  # fmt: skip
 _SEEN_BY: dict[int, tuple[str, ...]] = {
     codes.FLAG: ("exits",), codes.UNLINK: ("exits", "bonded"), codes.LINK: ("exits", "bonded"),
-    codes.DEMONITOR: ("downs",), codes.DEMONITOR_NOW: ("downs",), codes.END: ("bonded",),
+    codes.END: ("bonded",),
     codes.INFO: ("exits", "downs", "bonded"),
 }  # fmt: skip
+
+_OF_MONITORS = frozenset({codes.DEMONITOR, codes.DEMONITOR_NOW, codes.UNALIAS})
 
 
 def _looks(p: Process, effect: tuple[Any, ...]) -> bool:
@@ -269,6 +336,8 @@ def early_of(p: Process, signal: tuple[Any, ...]) -> str | None:
     """
     if signal[0] == codes.S_DOWN and signal[2] not in (p.monitors or ()):
         return None
+    if signal[0] == codes.S_MESSAGE and signal[4] is None:
+        return None
     return _EARLY.get(signal[0])
 
 
@@ -285,7 +354,7 @@ def _nothing(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:
 
 def _end(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:
     if p is not f.m.root or e[1] != "normal":
-        f.death(p, found)
+        f.death(p, found, normal=e[1] == "normal")
 
 
 def _monitor(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:
@@ -298,7 +367,10 @@ def _monitor(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:
 
 
 def _demonitor(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:
-    found += [(("mon", e[1]), WRITE), (("alias", e[1]), WRITE)]
+    if f.flushes(p, e):
+        found += [(("mon", e[1]), FLUSHES), (("alias", e[1]), ENDS), (("watch", e[1]), WRITE)]
+    else:
+        found += [(("mon", e[1]), WRITE), (("alias", e[1]), WRITE)]
 
 
 def _unlink(f: Footprints, p: Process, e: Any, found: list[Access]) -> None:

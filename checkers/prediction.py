@@ -110,7 +110,7 @@ class Predictor(Reduction):
         self.parameters = parameters
         self.settings = Settings(network=settings.network, time="any", picker="recorded")
         self.found = Prediction()
-        super().__init__(self._made, by_message=True, depth_max=RUN_MAX)
+        super().__init__(self._made, by_message=True, depth_max=RUN_MAX, keeps=False)
 
     def _made(self) -> Watched:
         self.judged = Judged(self.spec, self.parameters, self.settings, kind=Watched)
@@ -130,7 +130,7 @@ class Predictor(Reduction):
     def _followed(self, transitions: Sequence[Transition]) -> Explored:
         m = self.make()
         m.checking = True
-        recorder = Recorder(m, self.identities, self.flags, by_message=True)
+        recorder = self.recorder_of(m)
         plain = self.spec.machine(self.parameters, self.settings)
         plain.checking = True
         try:

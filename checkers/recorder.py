@@ -13,44 +13,47 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Any
 
-from checkers.actors import Actors
 from checkers.dependency import READ, WRITE, Access
 from checkers.events import (
     Actor,
     Event,
     Identities,
     Like,
-    Message,
     Taken,
     last_of,
     nearest,
     numbers_of,
 )
 from checkers.footprints import CLOCK, Footprints, early_of
+from checkers.forced import places
+from checkers.mailboxes import Mailboxes
+from checkers.monitors import Monitors, taken, told_by
 from checkers.watched import Watched
 from simkernel.errors import InternalError
 from simkernel.kernel import codes
 from simkernel.kernel.channels import Channel
 from simkernel.kernel.machine import Transition
 from simkernel.kernel.process import AT_REST, BUSY, WAITING, Process, Timer
-from simkernel.terms import Pid
+from simkernel.terms import Pid, Ref
 
 # Events that leave little in the record, if they touch no way between processes: see `repeat`.
 PLAIN = frozenset({"do", "start", "take", "choose"})
 ROADS = frozenset({"way", "ways", "kept"})
 
 
-class Recorder(Actors):
+class Recorder(Mailboxes):
     """Runs a machine and records its events."""
 
     def __init__(
-        self, m: Watched, identities: Identities, flags: frozenset[Any], *, by_message: bool
-    ):
-        super().__init__(m, clocked="clock" in flags)
+        self, m: Watched, identities: Identities, flags: frozenset[Any], *, by_message: bool,
+        keeps: bool = False,
+    ):  # fmt: skip
+        keeps = keeps and not {"info", "kept"} & flags
+        super().__init__(m, Footprints(m, flags, keeps=keeps, by_message=by_message))
         self.identities = identities
         self.flags = flags
         self.by_message = by_message
-        self.footprints = Footprints(m, flags)
+        m.forgotten = self.footprints.forgotten if keeps else None
         self.events: list[Event] = []
         self.path: list[Transition] = []
         self.touched: dict[Any, list[tuple[int, Any]]] = {}
@@ -60,9 +63,6 @@ class Recorder(Actors):
         self.woken: dict[Pid, int] = {}
         self.armed: dict[Any, int] = {}
         self.queues: dict[Pid, deque[tuple[int, bool]]] = {}
-        self.boxes: dict[Pid, list[Message]] = {}
-        self.messages: dict[Pid, list[Message]] = {}
-        self.consumed: dict[Pid, list[tuple[int, Message]]] = {}
         self.ways: dict[tuple[Any, Pid], deque[tuple[int, Any]]] = {}
         # By way: what is no message and was sent there, and when it arrived, if it did.
         self.under_way: dict[tuple[Any, Pid], dict[int, int]] = {}
@@ -87,6 +87,7 @@ class Recorder(Actors):
         self.until: dict[int, str] = {}
         self.carried: dict[tuple[Any, Pid], list[list[Any]]] = {}
         self.own: dict[int, int] = {}
+        self.monitors = Monitors()
         self._who: Any = None
         self._found: list[Access] = []
         self._known = False  # what the present event touches was recorded in another run
@@ -100,9 +101,9 @@ class Recorder(Actors):
         self.m.watching = self.m.judged = None
         self.m.clock.attach(None)
 
-    def relaxed(self, pid: Pid) -> bool:
-        """Tell whether the order in a mailbox is seen by receives alone, and known from them."""
-        return self.by_message and ("box", pid) not in self.flags
+    def made(self) -> list[Transition]:
+        """Give the path as the machine makes it, which tells nobody in vain."""
+        return [step for at, step in enumerate(self.path) if at not in self.monitors.ghosts]
 
     # --- What happens --------------------------------------------------------------------------
 
@@ -120,14 +121,18 @@ class Recorder(Actors):
         if m.faults is not None:
             self._ends(kind, at)
         kill = self._before(actor, step, at, causes)
-        receive = self._receive(step, causes)
-        boxed = self._box_before(kind, who)
+        receive = self.receive(step, causes)
+        boxed = self.box_before(kind, who)
+        tells = told_by(m, step)
+        watched = self._forgets(step, causes, kill)
         m.looked = False
         m.observed.clear()
         self._at_once = []
+        if tells in self.monitors.vain:
+            self.monitors.ghosts.add(len(self.path))
         self._apply(step)
         place = len(self.path) - 1
-        whole = boxed is None or not self._box_after(at, *boxed) or kind == "take"
+        whole = boxed is None or not self.box_after(at, *boxed) or kind == "take"
         self._settle(at)
         if m.looked:
             self.footprints.need("clock")
@@ -142,9 +147,11 @@ class Recorder(Actors):
             body = m.processes.get(who) if actor[0] == "body" else None
             if body is not None and body.timer is not None:
                 self.until[at] = body.timer.kind
+        event.tells = tells
         event.plain = (
-            whole and not self.clocked and m.faults is None and len(self.lost) == lost
-            and kind in PLAIN and not any(thing[0] in ROADS for thing, _ in event.accesses)
+            whole and tells is None and not watched and not self.clocked and m.faults is None
+            and len(self.lost) == lost and kind in PLAIN
+            and not any(thing[0] in ROADS for thing, _ in event.accesses)
         )  # fmt: skip
         return event
 
@@ -169,7 +176,7 @@ class Recorder(Actors):
                 receive.got = self.boxes[who][match]
             self.path.append(step)
             m.apply(step)
-            self._box_after(at, p, size, match)
+            self.box_after(at, p, size, match)
         else:
             if kind == "do":
                 self._loses(who, at, ends=event.ends)
@@ -307,9 +314,12 @@ class Recorder(Actors):
         if p is None or p.effects is None:
             return
         if self.early:
-            self.footprints.sees(p, self.early)
+            self.footprints.sees(p, self.early, self._unsure)
         effect = p.effects[p.cursor]
-        if effect[0] == codes.CANCEL and effect[1] in self.m.timers:
+        if effect[0] in (codes.DEMONITOR, codes.DEMONITOR_NOW):
+            if self.footprints.flushes(p, effect):
+                self.monitors.flushed[effect[1]] = at
+        elif effect[0] == codes.CANCEL and effect[1] in self.m.timers:
             self._lose(at, ("timer", effect[1]))
         elif ends:
             for ref in p.timers or ():
@@ -344,56 +354,6 @@ class Recorder(Actors):
             needs.append(self.armed[who] if kind == "timer" else self.last["body", who])
         self.lost.append((at, actor, sum(1 << place for place in {*needs} if place is not None)))
 
-    def _receive(self, step: Transition, causes: list[int]) -> Taken | None:
-        if step.kind not in ("take", "timeout"):
-            return None
-        pid = step.who
-        p = self.m.processes[pid]
-        want = p.want
-        timed = want.after is not None and (p.expired or not self.clocked)
-        if step.kind == "timeout":
-            return Taken(pid, want.patterns, timed, want.after == 0, None)
-        message = self.boxes[pid][p.match]
-        if self.relaxed(pid) or not timed:
-            causes += {message.came: None, message.readable: None}
-        return Taken(pid, want.patterns, timed, want.after == 0, message)
-
-    def _box_before(self, kind: str, who: Any) -> tuple[Process, int, int] | None:
-        """Keep what tells, after the event, whether a process's own act changed its mailbox."""
-        if kind not in ("take", "do"):
-            return None
-        p = self.m.processes.get(who)
-        if p is None:
-            return None
-        return p, len(p.mailbox or ()), p.match if kind == "take" else -1
-
-    def _box_after(self, at: int, p: Process, size: int, match: int) -> bool:
-        """Take down what has left the mailbox, or come; tell whether anything did."""
-        pid = p.pid
-        box = self.boxes.setdefault(pid, [])
-        now = len(p.mailbox or ())
-        if match >= 0:
-            if now < size:
-                self.consumed.setdefault(pid, []).append((at, box.pop(match)))
-        elif now > size:
-            assert p.mailbox is not None
-            self._boxed(p, at, at)  # EXIT to oneself
-        elif now < size and pid in self.m.processes:
-            kept = list(p.mailbox or ())
-            gone = next(i for i, x in enumerate(box) if i >= len(kept) or kept[i] is not x.content)
-            self.consumed.setdefault(pid, []).append((at, box.pop(gone)))
-        return now != size
-
-    def _boxed(self, p: Process, came: int, readable: int) -> None:
-        assert p.mailbox is not None
-        message = self._message(p.pid, came, readable, p.mailbox[-1])
-        self.boxes.setdefault(p.pid, []).append(message)
-
-    def _message(self, pid: Pid, came: int, readable: int, content: Any) -> Message:
-        listed = self.messages.setdefault(pid, [])
-        listed.append(Message(len(listed), came, readable, content))
-        return listed[-1]
-
     # --- Arrivals ------------------------------------------------------------------------------
 
     def _arrives(self, dest: Pid, signal: tuple[Any, ...]) -> None:
@@ -404,14 +364,14 @@ class Recorder(Actors):
             soft = self.footprints.lost(dest, signal)
         else:
             # Behind others a signal may find everything changed, unless it is a plain message.
-            first = not p.arrived or signal[0] == codes.S_MESSAGE
+            first = not p.arrived or (signal[0] == codes.S_MESSAGE and signal[4] is None)
             soft = first and self.footprints.at_once(p, signal)
         if not self._known:
             self._found += self.footprints.arrival(dest, signal, soft=soft)
         if p is None:
             if signal[0] == codes.S_MESSAGE:
                 # Had it come earlier, somebody could have taken it.
-                self._message(dest, at, at, signal[3])
+                self.message(dest, at, at, signal[3])
             return
         self.queues.setdefault(dest, deque()).append((at, soft))
         if not soft and signal[0] == codes.S_ANSWER:
@@ -458,6 +418,8 @@ class Recorder(Actors):
                 word = early_of(p, signal)
                 if word is not None:
                     self.early.add((word, dest))
+                if word == "bonded":
+                    self.monitors.bond(dest, came, signal)
                 self._handle(dest, at)
         if m.channels or self.ways:
             self._departures(at)
@@ -468,11 +430,22 @@ class Recorder(Actors):
         size = len(p.mailbox or ())
         came, _ = self.queues[pid].popleft()
         self.handlings[pid] += 1
+        assert p.arrived is not None
+        signal = p.arrived[0]
         step = Transition("handle", pid)
+        if signal[0] == codes.S_DOWN and signal[2] in self.monitors.vain:
+            self.monitors.ghosts.add(len(self.path))
         self.path.append(step)
         m.apply(step)
         if len(p.mailbox or ()) > size:
-            self._boxed(p, came, at)
+            self.monitors.heard(signal, self.boxed(p, came, at))
+        elif signal[0] == codes.S_DOWN and signal[2] in self.monitors.flushed:
+            # Had it come earlier, somebody could have taken it before it was flushed.
+            content = m.boxed(("DOWN", signal[2], "process", *signal[3:]))
+            message = self.message(pid, came, at, content)
+            self.consumed.setdefault(pid, []).append((self.monitors.flushed[signal[2]], message))
+        elif signal[0] == codes.S_DEMONITOR and m.forgotten and signal[2] in m.forgotten:
+            m.forgotten[signal[2]] = at
         self._at_once.append(pid)
 
     def _carried(self, way: tuple[Any, Pid], at: int) -> None:
@@ -503,6 +476,42 @@ class Recorder(Actors):
                     self.under_way.setdefault(place, {})[at] = -1
                 if not m.cluster and place[0] in m.processes and place[0] != place[1]:
                     self.keepers.add(place[0])
+                    if self.footprints.keeps:
+                        self.footprints.need("kept")  # to take back another takes it along
+
+    # --- Monitors ------------------------------------------------------------------------------
+
+    def _unsure(self, pid: Pid, ref: Ref | None) -> set[str]:
+        """Tell what of a monitor, or else of bonds, a process may have handled later than it did
+        here though it cannot have come later."""
+        last = self.last.get(("body", pid))
+        past = self.events[last].past if last is not None else 0
+        sure = taken(self.events, self.consumed.get(pid, ()))
+        if ref is not None:
+            box = self.boxes.get(pid, ())
+            return self.monitors.unread_unsure(ref, box, past & ~sure)
+        return {"bonded"} if self.monitors.bonds_unsure(pid, past, sure) else set()
+
+    def _forgets(self, step: Transition, causes: list[int], kill: int) -> bool:
+        """Let one who ends forget monitors; tell whether it has any."""
+        m = self.m
+        p = m.processes.get(step.who) if step.kind in ("do", "handle", "crash") else None
+        if p is None or not p.watchers or (("life", p.pid), WRITE) not in self._found:
+            return False
+        forgotten = m.forgotten
+        if forgotten and self.monitors.forget(p, forgotten, self._before_that(causes, kill)):
+            self.footprints.bonds(p, ())
+        return True
+
+    def _before_that(self, causes: list[int], kill: int) -> int:
+        """Give what comes before the event that is about to happen."""
+        past = 0
+        for cause in causes:
+            past |= self.events[cause].past
+        gates, near = nearest(self.events, self.touched, self._kept(self._found), past)
+        for place in places(gates | near | kill):
+            past |= self.events[place].past
+        return past
 
     # --- Recording -----------------------------------------------------------------------------
 

@@ -69,13 +69,14 @@ class Reduction:
 
     def __init__(
         self, make: Callable[[], Watched], *, by_message: bool, depth_max: int = 100_000,
-        identities: Callable[[], Identities] = Identities,
+        identities: Callable[[], Identities] = Identities, keeps: bool = True,
     ):  # fmt: skip
         self.make = make
         self.new_identities = identities
         self.lanes = range(LANES)
         self.exchange: Exchange | None = None  # with other processes: `checkers.team`
         self.by_message = by_message
+        self.keeps = keeps  # whether ends may tell of monitors that were taken back (`Recorder`)
         self.depth_max = depth_max
         self.flags: frozenset[Any] = frozenset()
         self.ended = 0  # runs, those before it began again too
@@ -260,12 +261,18 @@ class Reduction:
         """Make a run that begins with the events of a plan; None if its last one cannot be."""
         m = self.make()
         m.checking = True
-        recorder = Recorder(m, self.identities, self.flags, by_message=self.by_message)
+        recorder = self.recorder_of(m)
         if found is not None and not self._begin(recorder, *found):
             recorder.close()
             return None
         self._go_on(recorder)
         return recorder
+
+    def recorder_of(self, m: Watched) -> Recorder:
+        """Give what records a run of a machine."""
+        return Recorder(
+            m, self.identities, self.flags, by_message=self.by_message, keeps=self.keeps
+        )
 
     def _begin(self, recorder: Recorder, plan: Plan, order: list[int]) -> bool:
         """Make the events of a plan; False if its last one cannot be."""

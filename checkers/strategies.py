@@ -307,7 +307,7 @@ class ByClasses(Base):
         recorder = self.reduction.recorder
         assert recorder is not None
         plan = replace(self.plan, time=ANY_TIME)
-        picks = deviations(plan.judged(plan.recorded()).m, recorder.path)
+        picks = deviations(plan.judged(plan.recorded()).m, recorder.made())
         return replace(plan.recorded(), picks=picks)
 
     def notes(self) -> list[str]:

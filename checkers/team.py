@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 from checkers.classes import Classes
 from checkers.events import Actor, Message
 from checkers.plans import Explored, Plan
-from checkers.recorder import Recorder
 from checkers.reduction import Given, Reduction, Turn
 from checkers.shared import News, Shared
 from simkernel.kernel.machine import Transition
@@ -144,7 +143,7 @@ def _received(gift: Given, search: Reduction) -> Given:
     recipe: Recipe = gift.plan
     m = search.make()
     m.checking = True
-    recorder = Recorder(m, search.identities, search.flags, by_message=search.by_message)
+    recorder = search.recorder_of(m)
     for actor, step, options in recipe.path:
         recorder.do(actor, step, list(options))
     run = Explored(recorder)

@@ -62,15 +62,24 @@ RARE = {
     "give_away": 1, "table_info": 1,
 }  # fmt: skip
 TIMED = {"send_after": 4, "cancel": 2, "work": 2}
+# What is about monitors, and what makes something known of others.
+WATCHING = {
+    "spawn": 4, "monitor": 3, "demonitor": 5, "monitor_alias": 3, "to_alias": 3, "call": 4,
+    "serve": 4, "end": 2, "exit": 2, "recv": 4, "send": 3, "alias": 1, "unalias": 1, "insert": 2,
+    "lookup": 2, "link": 1, "trap": 1, "alive": 1,
+}  # fmt: skip
 
 
 class Writer:
     """Writes one program; `left` is how many operations it may still write."""
 
-    def __init__(self, draw: random.Random, size: int, rare: bool, timed: bool):
+    def __init__(
+        self, draw: random.Random, size: int, rare: bool, timed: bool, watching: bool = False
+    ):
         self.draw = draw
         self.left = size
-        self.weights = {**WEIGHTS, **(RARE if rare else {}), **(TIMED if timed else {})}
+        kinds = WATCHING if watching else WEIGHTS
+        self.weights = {**kinds, **(RARE if rare else {}), **(TIMED if timed else {})}
         self.timed = timed
 
     def body(self, depth: int) -> tuple[Op, ...]:
@@ -120,6 +129,10 @@ class Writer:
                 return (kind, draw.choice(KEYS), word)
             case "lookup" | "delete" | "counter" | "take":
                 return (kind, draw.choice(KEYS))
+            case "monitor_alias":
+                return (kind, someone, draw.choice(("demonitor", "reply_demonitor")))
+            case "call":
+                return (kind, someone, draw.choice((None, None, 0)))
             case "info":
                 return (kind, draw.choice(("message_queue_len", "links", "monitors", "messages")))
             case "info_of":
@@ -131,9 +144,12 @@ class Writer:
         return (kind, someone)
 
 
-def written(draw: random.Random, size: int, *, rare: bool = False, timed: bool = False) -> Any:
+def written(
+    draw: random.Random, size: int, *, rare: bool = False, timed: bool = False,
+    watching: bool = False,
+) -> Any:  # fmt: skip
     """Write one program of about `size` operations."""
-    return Writer(draw, size, rare, timed).body(0)
+    return Writer(draw, size, rare, timed, watching).body(0)
 
 
 async def main(ops: tuple[Op, ...]) -> None:
@@ -200,10 +216,21 @@ class Body:
     async def do_monitor(self, to: int) -> Any:
         self.refs.append(monitor(self.known[to]))
 
-    async def do_monitor_alias(self, to: int) -> Any:
-        ref = monitor(self.known[to], alias="reply_demonitor")
+    async def do_monitor_alias(self, to: int, mode: str) -> Any:
+        ref = monitor(self.known[to], alias=mode)
         self.refs.append(ref)
         send(self.known[to], ("alias", ref))
+
+    async def do_call(self, to: int, after: int | None) -> Any:
+        ref = monitor(self.known[to], alias="demonitor")
+        send(self.known[to], ("alias", ref))
+        heard = await receive("reply", ("DOWN", ref, ANY, ANY, ANY), after=after)
+        await demonitor(ref, flush=True)
+        return "timeout" if heard is TIMEOUT else heard
+
+    async def do_serve(self, _: int) -> Any:
+        _, self.alias = await receive(("alias", ANY))
+        send(self.alias, "reply")
 
     async def do_demonitor(self, mode: str) -> Any:
         if not self.refs:

@@ -55,8 +55,8 @@ async def demonitors(flush: bool, info: bool) -> Any:
 
 
 async def two_killers() -> None:
-    """Two end a third for the same reason; one of them writes first. Who watches looks, and the
-    table goes with him."""
+    """Two end a third for the same reason; one of them writes first. Who watches looks whether it
+    has, and fails if not; the table goes with him."""
     spawn(_watches_two_killers)
 
 
@@ -66,7 +66,8 @@ async def _watches_two_killers() -> None:
     for writes in (True, False):
         spawn(_kills, victim, writes)
     await receive(("DOWN", ref, ANY, ANY, "no reason"))
-    log(("saw", await ets.lookup("t", "x")))
+    if not await ets.lookup("t", "x"):
+        exit(self_(), "nothing was written")
 
 
 async def _waits() -> None:
@@ -141,6 +142,36 @@ async def _works(server: Pid) -> None:
             send(server, "left")
             return
         send(server, ("result", job[1] + 10))
+
+
+async def workers_again(n: int, jobs: int, again: int) -> Any:
+    """The same, but what comes back is handed out again, all of it, for `again` jobs more; before
+    each of them the server waits for all results."""
+    server = spawn(_hands_out_again, n, tuple(range(jobs)), again, self_())
+    for _ in range(n):
+        spawn(_works, server)
+    return await receive(("results", ANY))
+
+
+async def _hands_out_again(left: int, jobs: tuple[int, ...], again: int, main: Pid) -> None:
+    many = len(jobs)
+    while left or again or jobs:
+        match await receive(("job", ANY), "left"):
+            case ("job", worker):
+                if not jobs and again:
+                    jobs, again = await _results(many), again - 1
+                send(worker, ("job", jobs[0]) if jobs else "none")
+                jobs = jobs[1:]
+            case _:
+                left -= 1
+    send(main, ("results", tuple(sorted(await _results(many)))))
+
+
+async def _results(many: int) -> tuple[int, ...]:
+    found: tuple[int, ...] = ()
+    for _ in range(many):
+        found = ((await receive(("result", ANY)))[1], *found)
+    return found
 
 
 async def registry(n: int) -> Any:
@@ -244,17 +275,29 @@ async def _points(to: str, reads: str, own: str, more: int, times: int, followin
 
 
 async def hijacks() -> None:
-    """A name goes from one to another while a third sends to it."""
-    first, second = spawn(_hears), spawn(_hears)
-    await register(first, "name")
+    """Another takes a name away, and looks whether there is something for it, while a third sends
+    to the name; who gets it tells a fourth, and ends."""
+    spawn(_has_the_name)
+
+
+async def _has_the_name() -> None:
+    await register(self_(), "name")
     spawn(_sends_by_name)
+    told = spawn(_is_told)
+    spawn(_takes_the_name, told)
+    await receive("hello")
+    send(told, "it came")
+
+
+async def _is_told() -> None:
+    log(await receive(ANY))
+
+
+async def _takes_the_name(told: Pid) -> None:
     await unregister("name")
-    await register(second, "name")
-    await receive("never", idle=True)
-
-
-async def _hears() -> None:
-    log((self_(), await receive(ANY)))
+    await register(self_(), "name")
+    if await receive("hello", after=0) is not TIMEOUT:
+        send(told, "it came to another")
 
 
 async def _sends_by_name() -> None:

@@ -21,6 +21,12 @@ from tests.reference import searched
 from tests.reference.programs import Program
 
 
+# What is compared in another way, or is not of the run.
+BY_CONTENT = frozenset(
+    {"m", "identities", "footprints", "events", "boxes", "messages", "consumed", "monitors"}
+)
+
+
 class Anew(Again):
     """Records every event as if it had never happened before."""
 
@@ -49,7 +55,7 @@ class Twice(Reduction):
         """Make a run without the short way."""
         m = self.make()
         m.checking = True
-        recorder = Recorder(m, self.identities, self.flags, by_message=self.by_message)
+        recorder = self.recorder_of(m)
         careful = Anew(recorder, plan)
         for place in order:
             if place >= 0:
@@ -79,7 +85,7 @@ def recorded(recorder: Recorder) -> dict[str, Any]:
     known = {
         name: value
         for name, value in vars(recorder).items()
-        if name not in ("m", "identities", "footprints", "events", "boxes", "messages", "consumed")
+        if name not in BY_CONTENT
         and not name.startswith("_")
     }
     known["ways"] = {
@@ -93,6 +99,14 @@ def recorded(recorder: Recorder) -> dict[str, Any]:
         }
     known["consumed"] = {
         pid: [(at, message_of(one)) for at, one in gone] for pid, gone in recorder.consumed.items()
+    }
+    known["monitors"] = {
+        name: value for name, value in vars(recorder.monitors).items() if name != "_unread"
+    } | {
+        "_unread": {
+            ref: [(what, message_of(one)) for what, one in found]
+            for ref, found in recorder.monitors._unread.items()
+        }
     }
     known["events"] = [event_of(event) for event in recorder.events]
     known["queues"] = {pid: list(queue) for pid, queue in recorder.queues.items() if queue}

@@ -183,7 +183,9 @@ def differences(seed: int, count: int, size: int, **kinds: bool) -> Iterator[str
                 yield f"seed {seed}, program {number}: {engine} {network} {settle} {ops}"
 
 
-KINDS = ({}, {"rare": True}, {"timed": True}, {"rare": True, "timed": True})
+KINDS = (
+    {}, {"watching": True}, {"rare": True}, {"timed": True}, {"rare": True, "timed": True},
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("kinds", KINDS, ids=lambda kinds: "+".join(kinds) or "plain")
