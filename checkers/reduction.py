@@ -67,6 +67,9 @@ Exchange = Callable[[Iterator[Turn]], list[Turn]]
 class Reduction:
     """One search. `ends()` runs machines to their ends and yields there."""
 
+    alone = 100
+    """So many runs one lane makes before others get plans of it: it finds most bugs soonest."""
+
     def __init__(
         self, make: Callable[[], Watched], *, by_message: bool, depth_max: int = 100_000,
         identities: Callable[[], Identities] = Identities, keeps: bool = True,
@@ -182,7 +185,9 @@ class Reduction:
         made = [{turn.level: 1} for turn in turns if turn.what]
         level = self.level = level_of([*waiting, *made])
         self.given = []
-        for giver, taker in gifts(waiting, level) if level is not None else ():
+        if level is None or self.ended < self.alone:
+            return
+        for giver, taker in gifts(waiting, level):
             if giver in self._lanes:
                 plan = self._lanes[giver].give()
                 self.given.append(Given(taker, plan.crashes, plan))

@@ -38,7 +38,7 @@ from simkernel.kernel.machine import Machine, Transition
 from simkernel.settings import Settings
 from simkernel.spec import Spec
 
-ALONE, PROBE = 300, 4_096
+ALONE, PROBE = Reduction.alone, 1_024
 """So many runs or transitions one process makes before it asks others to help."""
 
 UNDECIDED = "no order of their events was found that has times within the bounds"

@@ -29,7 +29,8 @@ from tests.reference import searched
 from tests.reference.generate import random_program
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"
-SOON = "import checkers.strategies as of\nof.ALONE = 5"  # others help early
+# Others help early.
+SOON = "import checkers.strategies as of\nof.ALONE = of.Reduction.alone = 5"
 
 
 class Ends:
@@ -52,6 +53,7 @@ class Watching:
         self.declined = ""
         self.outcome = outcome
         self.reduction = Reduction(make, by_message=by, identities=Shared)
+        self.reduction.alone = 5
 
     def judged(self, most: float = inf) -> Iterator[tuple[Any, str]]:
         for m in self.reduction.ends(most=most):
