@@ -54,7 +54,7 @@ def chains_everywhere(
         assert isinstance(m, Watched)
         return m
 
-    search = Reduction(made, by_message=True, keeps=False)
+    search = Reduction(made, by_message=True, coarse=False)
     found: dict[tuple[str, str], Chain] = {}
     known: set[tuple[str, str, int]] = set()
     fired: set[tuple[str, str, int]] = set()

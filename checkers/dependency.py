@@ -52,10 +52,12 @@ Access = tuple[tuple[Any, ...], Any]
 READ, WRITE, BUMP, PEEK = "read", "write", "bump", "peek"
 CALLS, RETURNS = "calls", "returns"
 TELLS, FLUSHES, ENDS = "tells", "flushes", "ends"
+LANDS, STRIKES, KILLS = "lands", "strikes", "kills"
 
 # Modes that are words. Peek is a read of one part, bump a write of one part: they clash with what
 # reads or writes the whole. Of a history of calls only that is seen which had returned before which
 # was made. A DOWN that tells and a demonitor that flushes it leave the same, whichever comes first.
+# An exit signal that lands, and strikes the process, is behind the one that kills it or too late.
 _CLASHING = frozenset(
     {
         (READ, WRITE), (WRITE, READ), (WRITE, WRITE),
@@ -64,11 +66,14 @@ _CLASHING = frozenset(
         (CALLS, RETURNS), (RETURNS, CALLS),
         (TELLS, WRITE), (WRITE, TELLS), (FLUSHES, WRITE), (WRITE, FLUSHES),
         (ENDS, WRITE), (WRITE, ENDS),
+        (LANDS, LANDS), (LANDS, READ), (READ, LANDS), (LANDS, WRITE), (WRITE, LANDS),
+        (STRIKES, WRITE), (WRITE, STRIKES),
+        (KILLS, KILLS), (KILLS, READ), (READ, KILLS), (KILLS, WRITE), (WRITE, KILLS),
     }
 )  # fmt: skip
 
 # Words that never clash with themselves.
-COMMUTING = frozenset({READ, BUMP, PEEK, CALLS, RETURNS, ENDS})
+COMMUTING = frozenset({READ, BUMP, PEEK, CALLS, RETURNS, ENDS, STRIKES})
 
 # Objects on which an event can disable another, and a third enable it again: what has arrived must
 # be handled before some operations, and deadlines pass in order. Races over them are looked for

@@ -16,8 +16,11 @@ from checkers.dependency import (
     BUMP,
     ENDS,
     FLUSHES,
+    KILLS,
+    LANDS,
     PEEK,
     READ,
+    STRIKES,
     TELLS,
     WRITE,
     Access,
@@ -106,27 +109,29 @@ class Footprints:
         return kind != codes.S_ASK or signal[2] is None
 
     def sees(
-        self, p: Process, early: set[tuple[str, Pid]], unsure: Callable[[Pid, Ref | None], set[str]]
-    ) -> None:
+        self, p: Process, early: set[tuple[str, Pid]],
+        unsure: Callable[[Pid, Ref | None], set[str]] | None,
+    ) -> None:  # fmt: skip
         """Make a distinction if what `p` does next could tell that signals were handled early.
 
         `unsure` tells what of a monitor, or else of links, may have been handled later though it
-        cannot have come later.
+        cannot have come later. Without it that may be so of all: a run that is followed has it as
+        it was.
         """
         assert p.effects is not None
         effect = p.effects[p.cursor]
         code, pid = effect[0], p.pid
-        if code in _OF_MONITORS:
+        if code in _OF_MONITORS and unsure is not None:
             found = unsure(pid, effect[1]) if early else set()
             if "aliased" in found:
                 self.need(("aliased", pid))
             if "downs" in found and _looks(p, effect):
                 self.need(("downs", pid))
             return
-        if code == codes.END and "bonded" not in unsure(pid, None):
+        if code == codes.END and unsure is not None and "bonded" not in unsure(pid, None):
             return
         for word in _SEEN_BY.get(code, ()):
-            if (word, pid) in early and _looks(p, effect):
+            if (word, pid) in early and (code in _OF_MONITORS or _looks(p, effect)):
                 self.need((word, pid))
 
     def flushes(self, p: Process, effect: tuple[Any, ...]) -> bool:
@@ -159,13 +164,14 @@ class Footprints:
         """
         kind = signal[0]
         p = self.m.processes.get(dest)
-        found: list[Access] = [(("q", dest), READ if soft else WRITE)]
+        strikes = kind == codes.S_EXIT and not signal[3] and (p is None or not soft)
+        found: list[Access] = [(("q", dest), LANDS if strikes else READ if soft else WRITE)]
         if kind == codes.S_MESSAGE:
             found.append((("mb", dest), appends(signal[3])))
             if signal[4] is not None:
                 found += [(("alias", signal[4]), WRITE), (("life", dest), READ)]
         elif kind != codes.S_ANSWER:
-            found.append((("life", dest), READ))
+            found.append((("life", dest), STRIKES if strikes else READ))
         if kind == codes.S_EXIT:
             found.append((("trap", dest), READ))
             if signal[3]:
@@ -253,9 +259,17 @@ class Footprints:
         return found
 
     def _handled(self, p: Process, signal: tuple[Any, ...], found: list[Access]) -> None:
-        found += self.arrival(p.pid, signal, soft=False)
-        if signal[0] == codes.S_EXIT and self.kills(p, signal):
-            self.death(p, found)
+        if signal[0] != codes.S_EXIT:
+            found += self.arrival(p.pid, signal, soft=False)
+            return
+        pid, kills = p.pid, self.kills(p, signal)
+        found += [(("q", pid), KILLS if kills else WRITE), (("trap", pid), READ)]
+        if signal[3]:
+            found.append((_link(pid, signal[1]), WRITE))
+        if kills:
+            self.death(p, found, by=KILLS)
+        else:
+            found.append((("life", pid), READ))
 
     def kills(self, p: Process, signal: tuple[Any, ...]) -> bool:
         """Tell whether the handling of an exit signal would end `p`."""
@@ -266,13 +280,15 @@ class Footprints:
             return True
         return not p.trap_exit and (reason != "normal" or sender == p.pid)
 
-    def death(self, p: Process, found: list[Access], *, normal: bool = False) -> None:
+    def death(
+        self, p: Process, found: list[Access], *, normal: bool = False, by: str = WRITE
+    ) -> None:
         """Add what the end of `p` touches: whatever it holds, and whoever hears of it.
 
         Whether somebody watched is a matter for judges, unless the end is `normal`.
         """
         m, pid = self.m, p.pid
-        found += [(("life", pid), WRITE), (LIVES, BUMP)]
+        found += [(("life", pid), by), (LIVES, BUMP)]
         if self.clocked and (p.timer is not None or p.timers):
             found.append((CLOCK, WRITE))  # fewer deadlines hold others up
         if p.name is not None:
@@ -306,7 +322,8 @@ _EARLY = {
 }  # fmt: skip
 _SEEN_BY: dict[int, tuple[str, ...]] = {
     codes.FLAG: ("exits",), codes.UNLINK: ("exits", "bonded"), codes.LINK: ("exits", "bonded"),
-    codes.END: ("bonded",),
+    codes.DEMONITOR: ("downs", "aliased"), codes.DEMONITOR_NOW: ("downs", "aliased"),
+    codes.UNALIAS: ("downs", "aliased"), codes.END: ("bonded",),
     codes.INFO: ("exits", "downs", "bonded"),
 }  # fmt: skip
 

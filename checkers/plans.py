@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from checkers.dependency import READ, WRITE, clash
+from checkers.dependency import KILLS, READ, WRITE, clash
 from checkers.events import Actor, Event, Identities, Like, Message, last_of, nearest, numbers_of
 from checkers.forced import Forced, must_of
 from checkers.histories import Entry
@@ -301,7 +301,7 @@ def _alive(run: Explored, keep: int, pid: Pid, place: int) -> int:
     """Leave out the end of a process that came after it had handled something: a message that it
     handles late does not depend on it."""
     for end, mode in run.touched.get(("life", pid), ()):
-        if mode == WRITE and end > place and keep >> end & 1:
+        if mode in (WRITE, KILLS) and end > place and keep >> end & 1:
             keep &= ~run.after(end)
     return keep
 
@@ -353,7 +353,8 @@ def _asleep(run: Explored, keep: int, event: Event) -> bool:
 def _unhindered(run: Explored, keep: int, actor: Actor, place: int) -> int:
     """Without the arrival that an event waited for, it waits for none."""
     if actor[0] == "body" and place in run.pending.get(actor[1], ()):
-        return run.handled_all(keep, actor[1])
+        # Nor was it killed by another that was before this one.
+        return run.handled_all(_alive(run, keep, actor[1], place), actor[1])
     return keep
 
 

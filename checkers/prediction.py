@@ -110,7 +110,7 @@ class Predictor(Reduction):
         self.parameters = parameters
         self.settings = Settings(network=settings.network, time="any", picker="recorded")
         self.found = Prediction()
-        super().__init__(self._made, by_message=True, depth_max=RUN_MAX, keeps=False)
+        super().__init__(self._made, by_message=True, depth_max=RUN_MAX, coarse=False)
 
     def _made(self) -> Watched:
         self.judged = Judged(self.spec, self.parameters, self.settings, kind=Watched)

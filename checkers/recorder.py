@@ -13,7 +13,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Any
 
-from checkers.dependency import READ, WRITE, Access
+from checkers.dependency import KILLS, READ, WRITE, Access
 from checkers.events import (
     Actor,
     Event,
@@ -26,14 +26,14 @@ from checkers.events import (
 )
 from checkers.footprints import CLOCK, Footprints, early_of
 from checkers.forced import places
-from checkers.mailboxes import Mailboxes
+from checkers.losses import Losses
 from checkers.monitors import Monitors, taken, told_by
 from checkers.watched import Watched
 from simkernel.errors import InternalError
 from simkernel.kernel import codes
 from simkernel.kernel.channels import Channel
 from simkernel.kernel.machine import Transition
-from simkernel.kernel.process import AT_REST, BUSY, WAITING, Process, Timer
+from simkernel.kernel.process import Process, Timer
 from simkernel.terms import Pid, Ref
 
 # Events that leave little in the record, if they touch no way between processes: see `repeat`.
@@ -41,39 +41,33 @@ PLAIN = frozenset({"do", "start", "take", "choose"})
 ROADS = frozenset({"way", "ways", "kept"})
 
 
-class Recorder(Mailboxes):
+class Recorder(Losses):
     """Runs a machine and records its events."""
 
     def __init__(
         self, m: Watched, identities: Identities, flags: frozenset[Any], *, by_message: bool,
-        keeps: bool = False,
+        coarse: bool = False,
     ):  # fmt: skip
-        keeps = keeps and not {"info", "kept"} & flags
+        self.coarse = coarse
+        keeps = coarse and not {"info", "kept"} & flags
         super().__init__(m, Footprints(m, flags, keeps=keeps, by_message=by_message))
         self.identities = identities
         self.flags = flags
         self.by_message = by_message
         m.forgotten = self.footprints.forgotten if keeps else None
+        # Whether a process starts within the event that spawns it.
+        self.glues = coarse and not {"clock", "info", "starts"} & flags
         self.events: list[Event] = []
         self.path: list[Transition] = []
         self.touched: dict[Any, list[tuple[int, Any]]] = {}
-        self.last: dict[Actor, int] = {}
-        self.spawned: dict[Pid, int] = {}
         self.started: dict[Pid, int] = {}
-        self.woken: dict[Pid, int] = {}
-        self.armed: dict[Any, int] = {}
-        self.queues: dict[Pid, deque[tuple[int, bool]]] = {}
-        self.ways: dict[tuple[Any, Pid], deque[tuple[int, Any]]] = {}
         # By way: what is no message and was sent there, and when it arrived, if it did.
         self.under_way: dict[tuple[Any, Pid], dict[int, int]] = {}
         self.handled: dict[int, int] = {}  # by the arrival of a signal that is not handled at once
         self.pending: dict[Pid, list[int]] = {}  # such arrivals
         self.answers: dict[Pid, list[int]] = {}  # those of them that answer a question
-        self.handles: dict[Pid, int] = {}  # the last event that handled something
         self.handlings: Counter[Pid] = Counter()  # how many signals each process has handled
         self.worded: set[int] = set()  # those that bring messages
-        # (event, who could act before it and not after, what that would have come after)
-        self.lost: list[tuple[int, Actor, int]] = []
         self.ended: list[tuple[int, Pid]] = []  # (event, whose end it was that could have crashed)
         self.idle = False  # whether somebody crashed after all else had happened
         self.early: set[tuple[str, Pid]] = set()  # who has handled what kind early
@@ -139,6 +133,8 @@ class Recorder(Mailboxes):
             self._found.append((CLOCK, WRITE))
         self._found += m.observed
         born = self._after(actor, step, at)
+        if born is not None:
+            self._begins(born, at)
         event = self._record(actor, step, at, causes, kill, receive)
         event.options, event.at, event.born = tuple(options), place, born
         event.ends = (("life", who), WRITE) in event.accesses
@@ -189,6 +185,21 @@ class Recorder(Mailboxes):
         self._known = False
         if event.born is not None:
             self.spawned.setdefault(event.born, at)
+            self._begins(event.born, at)
+
+    def _begins(self, child: Pid, at: int) -> None:
+        """Let a child start at once: until its first effect nobody can tell whether it has."""
+        m = self.m
+        if not self.glues:
+            return
+        m.looked = False
+        m.observed.clear()
+        step = Transition("start", child)
+        self.path.append(step)
+        m.apply(step)
+        if m.looked or m.observed:
+            self.footprints.need("starts")
+        self.started[child] = self.last["body", child] = at
 
     def _ripe(self) -> Iterator[Actor]:
         m = self.m
@@ -207,7 +218,7 @@ class Recorder(Mailboxes):
         """Note who ends otherwise than by a crash, and could have crashed."""
         m = self.m
         for (thing, *pid), mode in self._found:
-            if thing == "life" and mode == WRITE and kind != "crash":
+            if thing == "life" and mode in (WRITE, KILLS) and kind != "crash":
                 p = m.processes.get(pid[0])
                 if p is not None and m.faults is not None and m.faults.may_crash(m, p):
                     self.ended.append((at, p.pid))
@@ -256,7 +267,7 @@ class Recorder(Mailboxes):
             if kind == "do":
                 self._loses(who, at, ends=(("life", who), WRITE) in self._found)
             elif kind == "take" and self.clocked:
-                self._lose_timers(m.processes[who], at)
+                self.lose_timers(m.processes[who], at)
             return 0
         if kind == "handle":
             came = self.queues[who][0][0]
@@ -266,7 +277,7 @@ class Recorder(Mailboxes):
             assert p.arrived is not None
             signal = p.arrived[0]
             if signal[0] == codes.S_EXIT and self.footprints.kills(p, signal):
-                return self._kills(p, at)
+                return self.kills(p, at)
         elif kind == "crash":
             causes.append(self.started[who])
             self.idle = self.idle or not m.enabled()
@@ -274,8 +285,8 @@ class Recorder(Mailboxes):
             if ("bonded", who) in self.early:  # unhandled it would be answered for the dead
                 self.footprints.need(("bonded", who))
             if self.of(("queue", who)):
-                self._lose(at, ("queue", who))
-            return self._kills(p, at)
+                self.lose(at, ("queue", who))
+            return self.kills(p, at)
         elif kind == "arrive":
             sent = self.ways[who].popleft()[0]
             causes.append(sent)
@@ -288,71 +299,24 @@ class Recorder(Mailboxes):
             causes.append(self.last["body", who])
         return 0
 
-    def _kills(self, p: Process, at: int) -> int:
-        """Note who cannot act any more; give the last event of the victim."""
-        pid = p.pid
-        body: Actor = ("body", pid)
-        if p.status < AT_REST:
-            if self.body(pid):
-                self._lose(at, body)
-            elif self._looks(p):
-                # Without what has arrived it could go on.
-                for came, soft in self.queues.get(pid, ()):
-                    if not soft:
-                        self._lose(came, body)
-        self._lose_timers(p, at)
-        self.woken[pid] = at
-        last = self.last.get(body)
-        victim = 0 if last is None else 1 << last
-        if pid in self.spawned:
-            victim |= 1 << self.spawned[pid]
-        return victim
-
     def _loses(self, pid: Pid, at: int, *, ends: bool) -> None:
         """Note the timers that an effect stops, and what `pid` leaves if it ends by it."""
         p = self.m.processes.get(pid)
         if p is None or p.effects is None:
             return
         if self.early:
-            self.footprints.sees(p, self.early, self._unsure)
+            self.footprints.sees(p, self.early, self._unsure if self.coarse else None)
         effect = p.effects[p.cursor]
         if effect[0] in (codes.DEMONITOR, codes.DEMONITOR_NOW):
             if self.footprints.flushes(p, effect):
                 self.monitors.flushed[effect[1]] = at
         elif effect[0] == codes.CANCEL and effect[1] in self.m.timers:
-            self._lose(at, ("timer", effect[1]))
+            self.lose(at, ("timer", effect[1]))
         elif ends:
             for ref in p.timers or ():
-                self._lose(at, ("timer", ref))
+                self.lose(at, ("timer", ref))
             if self.of(("queue", pid)):
-                self._lose(at, ("queue", pid))
-
-    def _lose_timers(self, p: Process, at: int) -> None:
-        if p.status != WAITING or p.match < 0:
-            for ref in p.timers or ():
-                self._lose(at, ("timer", ref))
-        if self.clocked and p.timer is not None and p.timer.kind == "expire":
-            self._lose(at, ("wait", p.pid))
-
-    def _lose(self, at: int, actor: Actor) -> None:
-        """Note that somebody could have acted, and what has to be there for that."""
-        kind, who = actor[0], actor[1]
-        needs: list[int | None] = [self.last.get(actor)]
-        if kind == "body":
-            p = self.m.processes[who]
-            needs += [self.spawned.get(who), self.woken.get(who)]
-            if p.status == WAITING and p.match >= 0:
-                message = self.boxes[who][p.match]
-                needs += [message.came, message.readable]
-            elif p.status == WAITING and p.arrived and p.arrived[0][0] == codes.S_ANSWER:
-                needs.append(self.queues[who][0][0])
-        elif kind == "queue":
-            needs += [self.handles.get(who), self.queues[who][0][0]]
-        elif kind == "way":
-            needs.append(self.ways[who, actor[2]][0][0])
-        else:
-            needs.append(self.armed[who] if kind == "timer" else self.last["body", who])
-        self.lost.append((at, actor, sum(1 << place for place in {*needs} if place is not None)))
+                self.lose(at, ("queue", pid))
 
     # --- Arrivals ------------------------------------------------------------------------------
 
@@ -382,18 +346,9 @@ class Recorder(Mailboxes):
                 self.own[at] = signal[0]
             if signal[0] == codes.S_MESSAGE:
                 self.worded.add(at)
-            if dest != self._who and not p.arrived and self._looks(p) and self.body(dest):
-                self._lose(at, ("body", dest))
+            if dest != self._who and not p.arrived and self.looks(p) and self.body(dest):
+                self.lose(at, ("body", dest))
         self._at_once.append(dest)
-
-    def _looks(self, p: Process) -> bool:
-        """Tell whether what `p` does next waits until all that has arrived is handled."""
-        if p.status == WAITING:
-            return p.match < 0 and (p.expired or self._may_expire(p))
-        if p.status != BUSY:
-            return False
-        assert p.effects is not None
-        return self.m.observes(p, p.effects[p.cursor])
 
     def _settle(self, at: int) -> None:
         """Let signals be handled that may as well be handled now."""
@@ -459,7 +414,7 @@ class Recorder(Mailboxes):
             channel = m.channels.get(place)
             first = channel.signals[0][0] if channel is not None and channel.signals else None
             while sent and sent[0][1] is not first:
-                self._lose(at, ("way", *place))
+                self.lose(at, ("way", *place))
                 gone = sent.popleft()[0]
                 if gone in self.under_way.get(place, ()):
                     self.under_way[place][gone] = at
@@ -496,12 +451,16 @@ class Recorder(Mailboxes):
         """Let one who ends forget monitors; tell whether it has any."""
         m = self.m
         p = m.processes.get(step.who) if step.kind in ("do", "handle", "crash") else None
-        if p is None or not p.watchers or (("life", p.pid), WRITE) not in self._found:
+        if p is None or not p.watchers or not self._is_end(p.pid):
             return False
         forgotten = m.forgotten
         if forgotten and self.monitors.forget(p, forgotten, self._before_that(causes, kill)):
             self.footprints.bonds(p, ())
         return True
+
+    def _is_end(self, pid: Pid) -> bool:
+        life = "life", pid
+        return (life, WRITE) in self._found or (life, KILLS) in self._found
 
     def _before_that(self, causes: list[int], kill: int) -> int:
         """Give what comes before the event that is about to happen."""

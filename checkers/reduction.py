@@ -72,14 +72,14 @@ class Reduction:
 
     def __init__(
         self, make: Callable[[], Watched], *, by_message: bool, depth_max: int = 100_000,
-        identities: Callable[[], Identities] = Identities, keeps: bool = True,
+        identities: Callable[[], Identities] = Identities, coarse: bool = True,
     ):  # fmt: skip
         self.make = make
         self.new_identities = identities
         self.lanes = range(LANES)
         self.exchange: Exchange | None = None  # with other processes: `checkers.team`
         self.by_message = by_message
-        self.keeps = keeps  # whether ends may tell of monitors that were taken back (`Recorder`)
+        self.coarse = coarse  # whether runs need not be those of the machine, event by event
         self.depth_max = depth_max
         self.flags: frozenset[Any] = frozenset()
         self.ended = 0  # runs, those before it began again too
@@ -276,7 +276,7 @@ class Reduction:
     def recorder_of(self, m: Watched) -> Recorder:
         """Give what records a run of a machine."""
         return Recorder(
-            m, self.identities, self.flags, by_message=self.by_message, keeps=self.keeps
+            m, self.identities, self.flags, by_message=self.by_message, coarse=self.coarse
         )
 
     def _begin(self, recorder: Recorder, plan: Plan, order: list[int]) -> bool:

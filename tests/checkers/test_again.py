@@ -20,7 +20,6 @@ from tests.checkers import drawn, generated
 from tests.reference import searched
 from tests.reference.programs import Program
 
-
 # What is compared in another way, or is not of the run.
 BY_CONTENT = frozenset(
     {"m", "identities", "footprints", "events", "boxes", "messages", "consumed", "monitors"}
@@ -85,8 +84,7 @@ def recorded(recorder: Recorder) -> dict[str, Any]:
     known = {
         name: value
         for name, value in vars(recorder).items()
-        if name not in BY_CONTENT
-        and not name.startswith("_")
+        if name not in BY_CONTENT and not name.startswith("_")
     }
     known["ways"] = {
         way: [(at, str(signal)) for at, signal in sent] for way, sent in recorder.ways.items()
