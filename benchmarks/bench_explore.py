@@ -183,7 +183,17 @@ def together() -> list[Case]:
             "--runs",
             str(RUNS),
         ),
-        by_two("rf", 15_224, "runs", 1, "concurrency/lock_server_fixed.py", "--strategy", "rf"),
+        by_two(
+            "rf",
+            6_493,
+            "runs",
+            1,
+            "concurrency/late_reply_fixed.py",
+            "--strategy",
+            "rf",
+            "--param",
+            "questions=6",
+        ),
         by_two(
             "dfs",
             19_504,
