@@ -28,8 +28,7 @@ from checkers.reduction import Reduction
 from checkers.search import ANY_TIME, BOUNDED, RUN_MAX, Base, Limit, Plan, Search
 from checkers.shared import Shared
 from checkers.sight import Sight, Sighted, blind_to_pace
-from checkers.split import Split
-from checkers.spread import Label
+from checkers.split import Label, Split
 from checkers.watched import Watched
 from simkernel.choice import First
 from simkernel.errors import UnknownStrategy, UsageError

@@ -105,7 +105,7 @@ def test_a_walk_through_the_graph_is_the_search_itself(times: str, early: bool) 
         search = Dfs(run, early=early, history=run.history)
         straight = [[*map(str, path)] for path in search.leaves()]
         walk = Walk(again.graph, {})
-        walked = [[str(step) for step, _ in path] for path in walk.leaves()]
+        walked = [[str(step) for step, *_ in path] for path in walk.leaves()]
         assert walked == straight, seed
         assert (walk.transitions, len(walk.seen)) == (search.transitions, len(search.seen))
         transitions += search.transitions

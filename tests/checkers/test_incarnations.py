@@ -1,0 +1,238 @@
+"""Fairness of who has several names: situations are merged whatever the names in them are.
+
+Each verdict is argued for in the words of the true runs, in which whoever is spawned is a process
+of its own: one that has ended owes nothing, and one that could act for ever and never does is
+treated unfairly.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from checkers.check import Budget, check
+from simkernel import (
+    ANY,
+    GenServer,
+    NoReply,
+    Ok,
+    Stop,
+    Supervisor,
+    again,
+    cancel_timer,
+    choose,
+    ets,
+    eventually,
+    monitor,
+    pin,
+    receive,
+    self_,
+    send,
+    send_after,
+    spawn,
+    spec,
+)
+from simkernel.spec import of
+
+BOTH = pytest.mark.parametrize("fairness", ["weak", "strong"])
+
+
+def has_rung(world: Any) -> bool:
+    return ("rung", True) in (world.table("table") or ())
+
+
+def declared(main: Any, fairness: str) -> Any:
+    return of(spec(properties={"it rings": eventually(has_rung)}, fairness=fairness)(main))
+
+
+def verdict(main: Any, fairness: str, **given: Any) -> str:
+    """Give the verdict; of a violation it is known that nothing but the property failed."""
+    got = check(
+        declared(main, fairness), given, strategy="bfs", time="any", budget=Budget(seconds=1e9)
+    )
+    assert got.complete
+    if got.word == "Violated":
+        (found,) = got.counterexample.findings
+        assert found.text.startswith("it rings: never fulfilled in a run that goes round from")
+    return str(got.word)
+
+
+async def table() -> None:
+    await ets.new("table", access="public", named=True)
+
+
+async def rings() -> None:
+    await ets.insert("table", ("rung", True))
+
+
+async def idles() -> None:
+    await receive("never", idle=True)
+
+
+# --- Two who take turns --------------------------------------------------------------------------
+
+
+async def player(other: Any) -> Any:
+    """Hand the turn on to the other, and go on at once; ring if it is not one's turn."""
+    if await ets.lookup_element("table", "turn", 2) != self_():
+        await rings()
+        return again(idles)
+    await ets.insert("table", ("turn", other))
+    return again(player, other)
+
+
+async def plays() -> Any:
+    return again(player, await receive(ANY))
+
+
+async def deals() -> None:
+    """Start two, and end: nobody else knows their names."""
+    one, other = spawn(plays), spawn(plays)
+    await ets.insert("table", ("turn", one))
+    send(one, other)
+    send(other, one)
+
+
+async def turns() -> Any:
+    await table()
+    spawn(deals)
+    return again(idles)
+
+
+@BOTH
+def test_two_who_change_places_both_act_though_one_of_the_names_never_does(fairness: str) -> None:
+    """If each reads only when it has the turn nobody rings: one reads and writes, then the other.
+
+    Both act again and again. In the graph the situation after a write is the one before the read
+    with the names changed: who has the turn acts, and the other name could and never does.
+    """
+    assert verdict(turns, fairness) == "Violated"
+
+
+# --- One who goes round, and one who does not begin ----------------------------------------------
+
+
+async def walker(place: int) -> Any:
+    """Go from place 1 to 2 and back for ever, once one has left place 0 or 3."""
+    if place == 3 and await choose([True, False]):
+        return again(walker, 0)
+    if place in (0, 3) and await ets.update_counter("table", "left", 1) == 2:
+        await rings()
+    to = 1 if place in (0, 2) else 2
+    await ets.insert("table", ("at", to))
+    return again(walker, to)
+
+
+async def walks() -> Any:
+    return again(walker, await receive(ANY))
+
+
+async def begins() -> None:
+    for place in (0, 3):
+        send(spawn(walks), place)
+
+
+async def walkers() -> Any:
+    await table()
+    await ets.insert("table", ("left", 0))
+    await ets.insert("table", ("at", 1))
+    spawn(begins)
+    return again(idles)
+
+
+@BOTH
+def test_who_never_acts_under_either_of_two_names_is_treated_unfairly(fairness: str) -> None:
+    """Who is in place 0 can leave it at any time, so that both leave, and it rings.
+
+    A search comes first to "one in 1, the other in 0" when the elder walks, and to "one in 2, the
+    other in 0" when the younger does: going round between them each of the names acts.
+    """
+    assert verdict(walkers, fairness) == "Held"
+
+
+# --- A server with helpers -----------------------------------------------------------------------
+
+
+async def helper() -> Any:
+    """Ring when a timer comes; end when one is told to, and cancel it, or ring if it had come."""
+    bell = send_after(self_(), "late", 10)
+    if await receive("stop", "late") == "late":
+        await rings()
+        await receive("stop")
+    elif await cancel_timer(bell) is False:
+        await rings()
+
+
+async def server(old: Any, keeps: bool) -> Any:
+    """Have a helper, and in each round another one for a while; the older one is kept or not."""
+    new = spawn(helper)
+    kept, dropped = (old, new) if keeps else (new, old)
+    gone = monitor(dropped)
+    send(dropped, "stop")
+    await receive(("DOWN", pin(gone), ANY, ANY, ANY))
+    return again(server, kept, keeps)
+
+
+async def helped(keeps: bool = False) -> Any:
+    await table()
+    return again(server, spawn(helper), keeps)
+
+
+@BOTH
+def test_who_ends_before_his_timer_comes_owes_nothing(fairness: str) -> None:
+    """Each helper's timer can come for a while only: none could come again and again.
+
+    In the graph the helpers of all rounds have a few names, and the timer of each could.
+    """
+    assert verdict(helped, fairness) == "Violated"
+
+
+@BOTH
+def test_a_timer_that_could_always_come_and_never_does_is_treated_unfairly(fairness: str) -> None:
+    """The first helper lives for ever, and its timer could come at any time; others end."""
+    assert verdict(helped, fairness, keeps=True) == "Held"
+
+
+# --- A supervisor that starts a child again and again --------------------------------------------
+
+
+class Ends(GenServer):
+    """Ends by itself after a while, so that it is started again."""
+
+    def init(self, argument: Any) -> Any:
+        send_after(self_(), "end", 2_000)
+        return Ok(None)
+
+    def handle_info(self, message: Any, state: Any) -> Any:
+        return Stop("normal", state)
+
+
+class Rings(GenServer):
+    """Rings when it comes to it."""
+
+    def init(self, argument: Any) -> Any:
+        send(self_(), "ring")
+        return Ok(None)
+
+    async def handle_info(self, message: Any, state: Any) -> Any:
+        await rings()
+        return NoReply(state)
+
+
+async def supervised(sibling: bool = True) -> Any:
+    await table()
+    children = [(Ends, None), (Rings, None)] if sibling else [(Ends, None)]
+    await Supervisor.start_link(children, strategy="one_for_one", max_restarts=1, max_seconds=1)
+    return again(idles)
+
+
+@BOTH
+def test_a_sibling_acts_while_a_child_is_started_again_for_ever(fairness: str) -> None:
+    assert verdict(supervised, fairness) == "Held"
+
+
+@BOTH
+def test_a_child_is_started_again_for_ever(fairness: str) -> None:
+    """Each child, and its timer, act; a round is one life of a child."""
+    assert verdict(supervised, fairness, sibling=False) == "Violated"
