@@ -80,9 +80,9 @@ async def nothing() -> None:
     """Be the spec of a fleet."""
 
 
-def figures(search: Watching) -> tuple[int, int, int]:
+def figures(search: Watching) -> tuple[int, int]:
     found = search.reduction
-    return found.runs, found.transitions, found.blocked
+    return found.runs, found.transitions
 
 
 def agree(number: int, engine: str, most: int = 400) -> int:
