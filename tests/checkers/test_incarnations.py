@@ -10,8 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from checkers.breadth import Situations
 from checkers.check import Budget, check
+from checkers.liveness import Lasso, lasso
+from checkers.search import Plan
 from simkernel import (
     ANY,
     GenServer,
@@ -33,7 +38,11 @@ from simkernel import (
     spawn,
     spec,
 )
-from simkernel.spec import of
+from simkernel import exit as exit_signal
+from simkernel.kernel.machine import Transition
+from simkernel.spec import Spec, of
+from tests.checkers import endless
+from tests.checkers.renamed import Arc, actors_of, arcs, graph_of, is_fair, rounds
 
 BOTH = pytest.mark.parametrize("fairness", ["weak", "strong"])
 
@@ -68,6 +77,105 @@ async def rings() -> None:
 
 async def idles() -> None:
     await receive("never", idle=True)
+
+
+# --- Small graphs, against all rounds ------------------------------------------------------------
+
+
+def found_in(given: list[Arc], *, strong: bool) -> Lasso | None:
+    graph = graph_of(given)
+    return lasso(
+        graph, eventually(lambda state: False), lambda state, asked: bool(asked(state)),
+        actors=actors_of(graph, strong=strong), stays=False,
+    )  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(arcs(), max_size=6), st.booleans())
+def test_a_round_is_found_if_there_is_one_that_is_fair_to_every_person(
+    some: list[Arc], strong: bool
+) -> None:
+    found = found_in(some, strong=strong)
+    if found is not None:
+        at = 0
+        for arc, state in zip((*found.stem, *found.cycle), found.states, strict=True):
+            assert (arc.start, arc.to) == (at, state)
+            at = state
+        assert at == found.cycle[0].start
+        assert is_fair(some, list(found.cycle), strong=strong)
+        return
+    assert not [one for one in rounds(some, 5) if is_fair(some, one, strong=strong)]
+
+
+# --- Who is who ----------------------------------------------------------------------------------
+
+
+def renamed(move: Transition, called: dict[Any, Any]) -> Transition:
+    who = move.who
+    if type(who) is tuple:
+        return Transition(move.kind, tuple(called.get(one, one) for one in who), move.way)
+    return Transition(move.kind, called[who], move.way)
+
+
+def tells_apart(declared: Spec, network: str = "node", most: int = 1_500) -> int:
+    """Let whoever comes to a known situation under other names do all that he can do there.
+
+    By the names that are told for his it is what can be done in that situation, and leads to the
+    same ones. Gives how many edges were looked at.
+    """
+    plan = Plan(declared, {}, network, time="any")
+    situations = Situations(plan.judged(plan.recorded(), snapshots=True), called=True)
+    ways: dict[bytes, dict[Transition, bytes]] = {}
+    names: dict[bytes, Any] = {}
+    others: dict[tuple[bytes, Any], Any] = {}
+    (first,) = situations.initial()
+    names[situations.key(first)] = situations.names()
+    nodes = [(situations.key(first), first)]
+    for key, node in nodes:
+        ways[key] = {}
+        for move in situations.leave(node):
+            to = ways[key][move.transition] = situations.key(node)
+            if to not in names:
+                names[to] = move.names
+                nodes.append((to, situations.run.snapshot()))
+            elif names[to] != move.names and len(others) < 400:
+                others.setdefault((to, move.names), situations.run.snapshot())
+        if len(nodes) > most:
+            break
+    edges = 0
+    for (key, told), node in others.items():
+        if key in ways:
+            called = dict(zip(told, names[key], strict=True))
+            led = {
+                renamed(move.transition, called): situations.key(node)
+                for move in situations.leave(node)
+            }
+            assert led == ways[key]
+            edges += len(led)
+    return edges
+
+
+@pytest.mark.parametrize("network", ["node", "cluster"])
+def test_names_stand_for_the_same_in_all_situations_of_one_fingerprint(network: str) -> None:
+    edges = [tells_apart(endless.program(endless.drawn(number), tagged=False, fairness="weak"),
+                         network) for number in (1, 4, 7, 9)]  # fmt: skip
+    assert min(edges) > 100
+
+
+@pytest.mark.parametrize("number", [100, 109, 113, 115, 121, 123, 125])
+def test_two_alike_are_treated_as_two_who_are_told_apart(number: int) -> None:
+    """Told apart, each has one name everywhere; else situations in which they differ are merged."""
+    ops = endless.drawn(number, helpers=False)
+    for fairness in ("weak", "strong"):
+        words, sizes = [], []
+        for tagged in (False, True):
+            made = endless.program(ops, tagged=tagged, fairness=fairness)
+            got = check(made, {}, strategy="bfs", time="any", budget=Budget(seconds=1e9))
+            assert got.complete
+            words.append(got.word)
+            sizes.append(got.searched.situations or 0)
+        assert words[0] == words[1]
+        assert sizes[0] < sizes[1]
 
 
 # --- Two who take turns --------------------------------------------------------------------------
@@ -192,6 +300,29 @@ def test_who_ends_before_his_timer_comes_owes_nothing(fairness: str) -> None:
 def test_a_timer_that_could_always_come_and_never_does_is_treated_unfairly(fairness: str) -> None:
     """The first helper lives for ever, and its timer could come at any time; others end."""
     assert verdict(helped, fairness, keeps=True) == "Held"
+
+
+async def killer(old: Any) -> Any:
+    new = spawn(idles)
+    gone = monitor(old)
+    exit_signal(old, "kill")
+    await receive(("DOWN", pin(gone), ANY, ANY, ANY))
+    return again(killer, new)
+
+
+async def kills() -> Any:
+    await table()
+    return again(killer, spawn(idles))
+
+
+@BOTH
+def test_limit_a_round_in_which_somebody_is_killed_is_none(fairness: str) -> None:
+    """Deaths by a signal are remembered, for what they may explain: no situation comes again."""
+    got = check(
+        declared(kills, fairness), {}, strategy="bfs", time="any",
+        budget=Budget(seconds=1e9, situations=500),
+    )  # fmt: skip
+    assert (got.word, got.complete) == ("Inconclusive", False)
 
 
 # --- A supervisor that starts a child again and again --------------------------------------------
