@@ -70,7 +70,7 @@ class Retraced:
         kind, who, way = move.transition
         if type(who) is tuple:
             return Transition(kind, tuple(self.called.get(one, one) for one in who), way)
-        return Transition(kind, self.called[who], way)
+        return Transition(kind, self.called.get(who, who), way)
 
     def went(self, move: Move, state: int, names: Names) -> None:
         """Take note of what things are called where the machine came to by a move."""

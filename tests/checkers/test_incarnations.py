@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import checkers.breadth
 from checkers.breadth import Situations
 from checkers.check import Budget, check
 from checkers.liveness import Lasso, lasso
@@ -162,7 +163,7 @@ def test_names_stand_for_the_same_in_all_situations_of_one_fingerprint(network: 
     assert min(edges) > 100
 
 
-@pytest.mark.parametrize("number", [100, 109, 113, 115, 121, 123, 125])
+@pytest.mark.parametrize("number", [100, 109, 113, 115, 121, 123, 125, 244])
 def test_two_alike_are_treated_as_two_who_are_told_apart(number: int) -> None:
     """Told apart, each has one name everywhere; else situations in which they differ are merged."""
     ops = endless.drawn(number, helpers=False)
@@ -323,6 +324,19 @@ def test_limit_a_round_in_which_somebody_is_killed_is_none(fairness: str) -> Non
         budget=Budget(seconds=1e9, situations=500),
     )  # fmt: skip
     assert (got.word, got.complete) == ("Inconclusive", False)
+
+
+def test_several_workers_find_the_round_that_one_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkers.breadth, "WIDE", 3)
+    found = []
+    for workers in (1, 2):
+        got = check(
+            declared(helped, "strong"), {}, strategy="bfs", time="any", workers=workers,
+            budget=Budget(seconds=1e9),
+        )  # fmt: skip
+        assert got.counterexample is not None
+        found.append((got.counterexample.settings.picks, got.searched.situations))
+    assert found[0] == found[1]
 
 
 # --- A supervisor that starts a child again and again --------------------------------------------
