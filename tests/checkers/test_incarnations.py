@@ -14,10 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import checkers.breadth
-from checkers.breadth import Situations
+from checkers.breadth import Breadth, Situations
 from checkers.check import Budget, check
+from checkers.heirs import Retraced, actor
 from checkers.liveness import Lasso, lasso
 from checkers.search import Plan
+from checkers.spread import Move
 from simkernel import (
     ANY,
     GenServer,
@@ -161,6 +163,49 @@ def test_names_stand_for_the_same_in_all_situations_of_one_fingerprint(network: 
     edges = [tells_apart(endless.program(endless.drawn(number), tagged=False, fairness="weak"),
                          network) for number in (1, 4, 7, 9)]  # fmt: skip
     assert min(edges) > 100
+
+
+def unfair(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> set[Any] | None:
+    """Go the round of a search again and again; give who is treated unfairly in the last rounds.
+
+    Here everybody has the name that he has in the machine, for all his life; None is no round.
+    """
+    rounds_: list[Lasso] = []
+    monkeypatch.setattr(Breadth, "_gone_round", lambda search, name, one: rounds_.append(one))
+    plan = Plan(spec, {}, time="any")
+    search = Breadth(plan)
+    for _ in search.ends(lambda share: ""):
+        pass
+    if not rounds_:
+        return None
+    found = rounds_[0]
+    run = plan.judged(plan.recorded(), snapshots=True)
+    situations, retraced = Situations(run, called=True), Retraced(search._heirs)
+    moves = list(zip((*found.stem, *found.cycle), found.states, strict=True))
+    stem, cycle = moves[: len(found.stem)], moves[len(found.stem) :]
+    able: list[set[Any]] = []
+    acted: set[Any] = set()
+    for number, (move, state) in enumerate([*stem, *cycle * 12]):
+        if number == len(stem) + 6 * len(cycle):
+            able, acted, first = [], set(), set(run.m.processes)
+        able.append({actor(Move(one, False)) for one in run.enabled()})
+        transition = retraced.transition(move)
+        acted.add(actor(Move(transition, False)))
+        run.apply(transition)
+        retraced.went(move, state, situations.names())
+    living = first & set(run.m.processes)
+    owing = set.union(*able) if spec.fairness == "strong" else set.intersection(*able)
+    return {who for who in owing - acted if living >= set(who[1:])}
+
+
+@BOTH
+def test_a_round_that_is_found_is_fair_to_everybody_by_his_true_name(
+    fairness: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [declared(main, fairness) for main in (turns, helped)]
+    made += [endless.program(endless.drawn(number, helpers=False), tagged=False, fairness=fairness)
+             for number in (112, 115, 123, 244)]  # fmt: skip
+    assert [unfair(spec, monkeypatch) for spec in made] == [set()] * len(made)
 
 
 @pytest.mark.parametrize("number", [100, 109, 113, 115, 121, 123, 125, 244])
