@@ -8,19 +8,19 @@ from math import inf
 from typing import Any, NamedTuple
 
 from checkers.dfs import earliest
-from checkers.graph import Search
+from checkers.fairness import Actors
+from checkers.graph import Search, StateGraph
+from checkers.heirs import Heirs, Names, Retraced, actor
 from checkers.judged import Ending, Judged
 from checkers.liveness import Lasso, lasso
 from checkers.ltl import Always as Forever
 from checkers.ltl import And, Formula, Next, Not, Now, Or, Predicate, Until
-from checkers.pending import entity
 from checkers.search import Base, Limit, Plan
-from checkers.spread import WIDE, Label, Spread
+from checkers.spread import WIDE, Move, Spread
 from checkers.world import World
-from simkernel.choice import FAULTS
 from simkernel.errors import InternalError
 from simkernel.kernel import driver
-from simkernel.kernel.fingerprints import fingerprint
+from simkernel.kernel.fingerprints import called, fingerprint
 from simkernel.kernel.machine import Transition
 from simkernel.settings import Settings
 
@@ -31,18 +31,20 @@ class Situations:
     """The situations of one judged run, as a transition system; a node is a snapshot.
 
     `early` and `timeless` are those of `checkers.dfs`; searches breadth first know nothing of them.
-    `asked` are the predicates that are noted of each situation.
+    `asked` are the predicates that are noted of each situation; `called` says whether who is who
+    is noted as well, and timers of different owners are told apart.
     """
 
     def __init__(
         self, run: Judged, *, early: bool = False, timeless: bool = False,
-        asked: Sequence[Predicate] = (),
+        asked: Sequence[Predicate] = (), called: bool = False,
     ):  # fmt: skip
         self.run = run
         self.start = run.snapshot()
         self.early = early
         self.timeless = timeless
         self.asked = asked
+        self.called = called
 
     def initial(self) -> list[Any]:
         """Go back to the situation before anything has happened, and give it."""
@@ -51,14 +53,21 @@ class Situations:
 
     def key(self, node: Any) -> bytes:
         """Name the situation in which the machine stands: it is always the node's."""
-        return fingerprint(self.run.m, self.run.marks()) + self.run.history()
+        run = self.run
+        if self.called:
+            return called(run.m, run.marks())[0] + run.history()
+        return fingerprint(run.m, run.marks()) + run.history()
 
-    def successors(self, node: Any) -> Iterator[tuple[Label, Any]]:
+    def names(self) -> Names:
+        """Give who is who where the machine stands, if that is noted."""
+        return called(self.run.m, self.run.marks())[1] if self.called else ()
+
+    def successors(self, node: Any) -> Iterator[tuple[Move, Any]]:
         """Go every way once."""
         for label in self.leave(node):
             yield label, self.run.snapshot()
 
-    def leave(self, node: Any) -> Iterator[Label]:
+    def leave(self, node: Any) -> Iterator[Move]:
         """Go every way once; the machine stands there then."""
         run = self.run
         run.restore(node)
@@ -67,7 +76,7 @@ class Situations:
             if at:
                 run.restore(node)
             run.apply(transition)
-            yield transition, transition == usual
+            yield Move(transition, transition == usual, self.names())
 
     def options(self) -> tuple[list[Transition], Transition | None]:
         """Give what is tried where the machine stands, and what the default schedule takes."""
@@ -102,16 +111,17 @@ class Breadth(Base):
     def __init__(self, plan: Plan):
         super().__init__(plan)
         self.time = plan.times()
-        self._path: list[Label] = []
+        self._path: list[Move] = []
 
     def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
         """Visit every situation; yield the ends, and a run for each property that a lasso fails."""
         plan = self.plan
         run = plan.judged(plan.recorded(), snapshots=True)
         asked = _predicates(plan.spec.properties.values())
-        situations = Situations(run, asked=asked)
-        self._search = search = Search(situations)
-        self.graph = graph = search.graph
+        situations = Situations(run, asked=asked, called=bool(asked))
+        self._heirs = Heirs(StateGraph(), situations.names())
+        search = Search(situations)
+        self.graph = graph = self._heirs.graph = search.graph
         values: list[tuple[bool, ...]] = []
         deepest = 0
 
@@ -147,12 +157,14 @@ class Breadth(Base):
     def _rounds(
         self, run: Judged, values: list[dict[Predicate, bool]]
     ) -> Iterator[tuple[Judged, str]]:
+        strong = self.plan.spec.fairness == "strong"
+        actors = Actors(self.graph, actor, self._heirs.after, strong=strong)
         for name, formula in self.plan.spec.properties.items():
             if not isinstance(formula, Formula):
                 continue
             found = lasso(
-                self.graph, formula, lambda state, asked: values[state][asked], actor=_actor,
-                stays=False, strong=self.plan.spec.fairness == "strong",
+                self.graph, formula, lambda state, asked: values[state][asked], actors=actors,
+                stays=False,
             )  # fmt: skip
             if found is not None:
                 yield self._gone_round(name, found), driver.ROUND
@@ -162,60 +174,38 @@ class Breadth(Base):
         asked = [one for one in self.plan.spec.properties.values() if isinstance(one, Formula)]
         if not asked or self.cut:
             return []
-        if self.plan.spec.fairness == "strong":
-            # Situations are merged whatever such a process is called: it has several names then.
-            again = (
-                "who is spawned anew in each round may count as several: a round may be left out"
-            )
-            return ["runs without end are strongly fair", again]
-        return ["runs without end are weakly fair"]
+        return [f"runs without end are {self.plan.spec.fairness}ly fair"]
 
     def _gone_round(self, name: str, found: Lasso) -> Judged:
         """Make the run of a lasso, once round.
 
-        A situation has the names of timers and processes with which it was reached first. On
-        another way, and in the second round, they have others: so what leads to the next situation
-        is looked for among all that may happen.
+        Processes and timers have other names in it than the situations that were reached first.
+        What can be done has to be the same; fingerprints may differ, for of two who are alike in
+        all else but in who knows them the elder comes first.
         """
         again = self.plan.judged(self.plan.recorded(), snapshots=True)
-        there = Situations(again)
+        there = Situations(again, called=True)
+        retraced = Retraced(self._heirs)
+        options = again.enabled()
         self._path = []
-        for (label, _), state in zip((*found.stem, *found.cycle), found.states, strict=True):
+        for move, state in zip((*found.stem, *found.cycle), found.states, strict=True):
+            transition = retraced.transition(move)
+            self._path.append(Move(transition, transition == options[0]))
+            again.apply(transition)
+            retraced.went(move, state, there.names())
             options = again.enabled()
-            like = [one for one in options if (one.kind, one.way) == (label.kind, label.way)]
-            node = again.snapshot()
-            for option in [label, *like] if label in options else like:
-                again.apply(option)
-                if self._search.number(there.key(None)) == state:
-                    self._path.append((option, option == options[0]))
-                    break
-                again.restore(node)
-            else:
-                raise InternalError(f"a round does not lead back: {label} does not lead on")
+            if set(options) != {retraced.transition(one) for one, _ in self.graph.edges[state]}:
+                raise InternalError(f"a round does not lead back: {transition} does not lead on")
         again.round = (name, len(found.stem))
         return again
 
     def settings(self) -> Settings:
         """Replay the run that stands at its end now."""
         picks = tuple(
-            (step, str(transition))
-            for step, (transition, usual) in enumerate(self._path)
-            if not usual
+            (step, str(move.transition)) for step, move in enumerate(self._path) if not move.usual
         )
         length = len(self._path)
         return replace(self.plan.recorded(), picks=picks, effects_max=max(length, 1))
-
-
-def _actor(label: Label) -> Any:
-    """Give whose a transition is; nobody owes a fault.
-
-    The timers of a process are one: in each round it may set another, and a situation has the name
-    of the one with which it was reached first.
-    """
-    transition = label[0]
-    if transition.kind == "fire":
-        return ("timers", transition.who.owner)
-    return None if transition.kind in FAULTS else entity(transition)
 
 
 def _predicates(properties: Iterable[Any]) -> list[Predicate]:

@@ -10,8 +10,8 @@
 >>> found = explore(main, strategy="rf")
 >>> sorted(outcome.returned for outcome in found.outcomes)
 ["'hello'", "'world'"]
->>> found.runs, found.blocked, found.complete
-(2, 0, True)
+>>> found.runs, found.complete
+(2, True)
 """
 
 from __future__ import annotations
@@ -60,16 +60,14 @@ def outcome(m: Machine) -> Outcome:
 class Explored:
     """What an exploration found, and how far it went.
 
-    `runs` counts ends that were reached; with `dpor` and `rf` each is another class. `blocked` are
-    runs that were begun in vain: the first is an InternalError. `complete` says that no other
-    outcome is possible, under `time` and on this network.
+    `runs` counts ends that were reached; with `dpor` and `rf` each is another class. `complete`
+    says that no other outcome is possible, under `time` and on this network.
     """
 
     strategy: str
     network: str
     time: str
     runs: int
-    blocked: int
     transitions: int
     outcomes: frozenset[Outcome]
     findings: tuple[Finding, ...]
@@ -122,7 +120,6 @@ def _explore(plan: Plan, name: str, limit: Callable[[float], str]) -> Explored:
         network=plan.network,
         time=search.time,
         runs=search.runs,
-        blocked=search.blocked,
         transitions=search.transitions,
         outcomes=frozenset(outcomes),
         findings=tuple(found[key] for key in sorted(found)),

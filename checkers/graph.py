@@ -68,10 +68,6 @@ class Search(Generic[Node]):
         self._numbers: dict[Hashable, int] = {}
         self._waiting: list[tuple[int, Node]] = []
 
-    def number(self, key: Hashable) -> int | None:
-        """Give the number of the state that has a key, if it was reached."""
-        return self._numbers.get(key)
-
     def states(
         self, cut: Callable[[], bool] = lambda: False, wide: float = inf
     ) -> Iterator[tuple[int, Node]]:

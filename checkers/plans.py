@@ -97,7 +97,6 @@ class Explored(History):
         self.lost = recorder.lost
         self.ripe = recorder.ripe
         self.until = recorder.until
-        self.carried = recorder.carried
         self.own = recorder.own
         self.left = self._left(recorder)
         self.crashes = list(self._crashes(recorder))

@@ -2,7 +2,8 @@
 
 What a plan keeps can be, in an order of its own, because it was. What comes last can be prevented
 by what is kept: by a deadline that has to pass before, by a signal that has to be handled first.
-Of all this the run that the plan was read off knows enough, so that no run is begun in vain.
+Of all this the run that the plan was read off knows enough, so that no run is begun in vain. What
+keeps a process from seeing at a glance that another lives is left out of plans from the beginning.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from checkers.events import Actor, Event, Message
 from checkers.footprints import CLOCK
 from checkers.plans import Explored, Plan
 from simkernel.kernel import codes
-from simkernel.kernel.machine import Transition
 from simkernel.terms import Pid, show
 
 ASKS_ALL = asks(())
@@ -32,8 +32,6 @@ def prevented(plan: Plan) -> str:
         return "no times end its work next"
     if plan.want == "timeout":
         return _no_time_out(plan, last)
-    if type(plan.want) is Transition and plan.want.kind == "peek":
-        return _blind(plan)
     following = _following(run, actor, last) if run.own else None
     if following is not None and (("mb", actor[1]), ASKS_ALL) in following.accesses:
         return "it has sent itself what its queue has to count" if _counts(plan) else ""
@@ -80,26 +78,6 @@ def _no_time_out(plan: Plan, last: int) -> str:
     if any(True for _ in _unhandled(run, keep, receive.pid)):
         return "a signal has to be handled before"
     return ""
-
-
-def _blind(plan: Plan) -> str:
-    """Say why a process has to ask whether another lives, and cannot see it (rule 1.17)."""
-    run, keep = plan.run, plan.keep
-    for pid in (plan.actor[1], _looked_at(plan)):
-        if any(place not in run.worded for place in _unhandled(run, keep, pid)):
-            return "a signal that is no message has to be handled before"
-    for sent, ended, kind in run.carried.get((plan.actor[1], _looked_at(plan)), ()):
-        if kind != codes.S_MESSAGE and keep >> sent & 1 and not (ended >= 0 and keep >> ended & 1):
-            return "a signal that is no message is under way before"
-    return ""
-
-
-def _looked_at(plan: Plan) -> Pid:
-    """Give whom a process looks at: it lives, or there would be nothing to see."""
-    following = _following(plan.run, plan.actor, plan.run.previous(plan.actor, plan.keep))
-    assert following is not None
-    found: Pid = next(thing[1] for thing, _ in following.accesses if thing[0] == "life")
-    return found
 
 
 def _counts(plan: Plan) -> bool:

@@ -74,12 +74,10 @@ class Recorder(Losses):
         self.too_long = False  # whether the run was cut
         self.keepers: set[Any] = set()  # who has kept a monitor back
         # What tells whether a plan can be made (`possible`): after an event of the clock whose
-        # deadlines could be next; after one of a process that of its work or its wait; the signals
-        # that each way has carried, with their departure and their end; and the arrivals that one
-        # has caused oneself and that are not handled at once, with their kinds.
+        # deadlines could be next; after one of a process that of its work or its wait; and the
+        # arrivals that one has caused oneself and that are not handled at once, with their kinds.
         self.ripe: dict[int, frozenset[Actor]] = {}
         self.until: dict[int, str] = {}
-        self.carried: dict[tuple[Any, Pid], list[list[Any]]] = {}
         self.own: dict[int, int] = {}
         self.monitors = Monitors()
         self._who: Any = None
@@ -292,7 +290,6 @@ class Recorder(Losses):
             causes.append(sent)
             if sent in self.under_way.get(who, ()):
                 self.under_way[who][sent] = at
-            self._carried(who, at)
         elif kind == "fire":
             causes.append(self.armed[who])
         elif kind == "expire":
@@ -403,10 +400,6 @@ class Recorder(Losses):
             m.forgotten[signal[2]] = at
         self._at_once.append(pid)
 
-    def _carried(self, way: tuple[Any, Pid], at: int) -> None:
-        """Note that the oldest signal on a way is no longer under way."""
-        next(one for one in self.carried[way] if one[1] < 0)[1] = at
-
     def _departures(self, at: int) -> None:
         """Note what has gone on its way, and what a later signal has taken along (rule 6.20)."""
         m = self.m
@@ -418,7 +411,6 @@ class Recorder(Losses):
                 gone = sent.popleft()[0]
                 if gone in self.under_way.get(place, ()):
                     self.under_way[place][gone] = at
-                self._carried(place, at)
                 self._found.append((("way", *place), WRITE))
         for place, channel in m.channels.items():
             sent = self.ways.setdefault(place, deque())
@@ -426,7 +418,6 @@ class Recorder(Losses):
                 # The answer to a question is sent by the event that brings the question.
                 self._found.append((("way", *place), WRITE))
                 sent.append((at, signal))
-                self.carried.setdefault(place, []).append([at, -1, signal[0]])
                 if signal[0] != codes.S_MESSAGE:
                     self.under_way.setdefault(place, {})[at] = -1
                 if not m.cluster and place[0] in m.processes and place[0] != place[1]:

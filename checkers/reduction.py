@@ -91,7 +91,6 @@ class Reduction:
         self.classes = Classes()
         self.runs = 0
         self.transitions = 0
-        self.blocked = 0
         self.cut = False
         self.recorder: Recorder | None = None
         # A class says nothing of those in which fewer crash, so that those come first.

@@ -67,7 +67,6 @@ class Search(Protocol):
     runs: int
     transitions: int
     situations: int | None  # of a search of situations
-    blocked: int  # runs that were begun and led to nothing: there should be none
     exhaustive: bool  # whether it has seen every run once it was not cut
     endless: bool  # whether it judges runs without end, too
     cut: str
@@ -84,7 +83,6 @@ class Base:
     name = ""
     time = ANY_TIME
     situations: int | None = None
-    blocked = 0
     exhaustive = False
     endless = False
     seen: Any = None

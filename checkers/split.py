@@ -23,7 +23,6 @@ from checkers.fleet import GRACE_S, Fleet
 from checkers.graph import StateGraph
 from checkers.judged import Ending
 from checkers.link import DONE, FAILED, Killed, Link, forked
-from checkers.spread import Label
 from checkers.workers import ATTEMPTS, POLL_S
 from simkernel.errors import InternalError
 from simkernel.kernel.driver import seldom_collected
@@ -36,6 +35,9 @@ question for a branch, and a branch."""
 
 OFTEN, SELDOM = 32, 256  # transitions: between two looks at what is asked, between two messages
 SLOTS = 1 << 22
+
+Label = tuple[Transition, bool]
+"""A transition, and whether it is the one of the default schedule."""
 
 Option = tuple[int, Transition]
 """Which of the ways out of a situation, and the transition."""

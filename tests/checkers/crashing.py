@@ -50,7 +50,6 @@ def by_classes(
     search = Reduction(make, by_message=drawn.BY_CLASSES[engine])
     ends = search.ends(lambda: search.runs > RUNS_MAX)
     found = frozenset(searched.outcome_of(program, m) for m in ends)
-    tally["blocked"] += search.blocked
     tally["runs"] += search.runs
     return None if search.cut else found
 

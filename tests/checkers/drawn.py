@@ -101,7 +101,6 @@ class Case:
         ends = search.ends(lambda: search.runs > RUNS_MAX)
         found = frozenset(searched.outcome_of(self.program, m) for m in ends)
         self.tally[f"{engine} runs"] += search.runs
-        self.tally[f"{engine} blocked"] += search.blocked
         return None if search.cut else found
 
     def early(self) -> Outcomes | None:

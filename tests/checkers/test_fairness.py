@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from checkers.breadth import Breadth
 from checkers.check import Budget, check
+from checkers.fairness import Actors
 from checkers.graph import StateGraph
 from checkers.liveness import Lasso, lasso
 from checkers.search import Plan
@@ -66,9 +67,10 @@ def fair_rounds(arcs: list[Arc], *, strong: bool) -> list[set[int]]:
 
 
 def found_in(arcs: list[Arc], *, strong: bool) -> Lasso | None:
+    graph = graph_of(arcs)
     return lasso(
-        graph_of(arcs), eventually(lambda state: False), lambda state, asked: bool(asked(state)),
-        actor=lambda arc: arc[1], stays=False, strong=strong,
+        graph, eventually(lambda state: False), lambda state, asked: bool(asked(state)),
+        actors=Actors(graph, lambda arc: arc[1], strong=strong), stays=False,
     )  # fmt: skip
 
 
@@ -156,7 +158,7 @@ def round_of(fairness: str, *, gives_up: bool) -> tuple[list[str], list[str]]:
     search = Breadth(Plan(watched(fairness), {"gives_up": gives_up}))
     for run, _ in search.ends(lambda share: ""):
         if run.round is not None:
-            names = [str(transition) for transition, _ in search._path]
+            names = [str(transition) for transition, *_ in search._path]
             return names[: run.round[1]], names[run.round[1] :]
     raise AssertionError("no round was found")
 

@@ -13,7 +13,18 @@ from checkers.check import check
 from checkers.explore import explore
 from checkers.possible import prevented
 from checkers.reduction import Reduction
-from simkernel import receive, self_, send_after, sleep, spawn, work
+from simkernel import exit as exit_signal
+from simkernel import (
+    process_flag,
+    process_info,
+    receive,
+    self_,
+    send,
+    send_after,
+    sleep,
+    spawn,
+    work,
+)
 from simkernel.errors import InternalError
 from simkernel.spec import of
 from tests.checkers import crashing, drawn, generated
@@ -94,6 +105,28 @@ def test_no_work_is_ended_before_its_time(monkeypatch: pytest.MonkeyPatch) -> No
     held = Held(monkeypatch)
     explore(two_work, strategy="rf")
     assert held.right
+
+
+async def sends(to: Any) -> None:
+    send(to, "word")
+
+
+async def counts_its_own_exit() -> Any:
+    """Before it counts its messages it has to handle the exit that it has sent itself."""
+    process_flag("trap_exit", True)
+    spawn(sends, self_())
+    exit_signal(self_(), "no end")
+    return await process_info(self_(), "message_queue_len")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_nobody_counts_before_he_has_handled_his_own_exit(
+    engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(monkeypatch)
+    explore(counts_its_own_exit, strategy=engine)
+    assert held.right
+    assert "it has sent itself what its queue has to count" in held.reasons
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import random
-import signal
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,13 +18,8 @@ from checkers.graph import Search
 from checkers.search import ANY_TIME, BOUNDED, Plan
 from simkernel.spec import Spec, of
 from tests.checkers.one_change import main_of, talk
-from tests.checkers.test_workers import begun, checked, comparable
-
-SPECS = Path(__file__).resolve().parents[2] / "specs"
-SOON = """
-import checkers.breadth, checkers.spread, checkers.strategies
-checkers.strategies.PROBE, checkers.breadth.WIDE, checkers.spread.CHUNK = 100, 10, 4
-"""
+from tests.checkers.test_checks_by_several import SOON, SPECS
+from tests.checkers.test_workers import checked, comparable
 
 
 @pytest.fixture
@@ -105,7 +96,7 @@ def test_a_walk_through_the_graph_is_the_search_itself(times: str, early: bool) 
         search = Dfs(run, early=early, history=run.history)
         straight = [[*map(str, path)] for path in search.leaves()]
         walk = Walk(again.graph, {})
-        walked = [[str(step) for step, _ in path] for path in walk.leaves()]
+        walked = [[str(step) for step, *_ in path] for path in walk.leaves()]
         assert walked == straight, seed
         assert (walk.transitions, len(walk.seen)) == (search.transitions, len(search.seen))
         transitions += search.transitions
@@ -131,24 +122,6 @@ def test_a_walk_is_cut_where_the_search_is(most: int) -> None:
 
 
 # --- Of a check --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("spec", "options"),
-    [
-        ("concurrency/agent_tools", ("--strategy", "dfs")),
-        ("concurrency/late_reply", ("--strategy", "bfs", "--network", "cluster")),
-        ("guide/timeouts", ("--strategy", "dfs", "--faults", "1")),
-    ],
-)
-def test_verdict_counts_and_counterexample_are_those_of_one(
-    tmp_path: Path, spec: str, options: tuple[str, ...]
-) -> None:
-    asked = (str(SPECS / f"{spec}.py"), "--no-corpus", "--seconds", "100", *options)
-    one = checked(tmp_path, *asked)
-    assert one["verdicts"][0]["verdict"] == "Violated"
-    two = checked(tmp_path, *asked, "--workers", "2", before=SOON)
-    assert comparable(two) == comparable(one)
 
 
 # So many processes die as there are files that one of them can take away.
@@ -218,27 +191,3 @@ def test_a_search_whose_workers_are_killed_again_and_again_is_given_up(tmp_path:
     assert found["searched"]["why_stopped"] == (
         "3 workers were lost: the last a worker was ended by signal 9"
     )
-
-
-@pytest.mark.parametrize("strategy", ["dfs", "bfs"])
-def test_it_stops_when_its_time_is_over(tmp_path: Path, strategy: str) -> None:
-    found = checked(
-        tmp_path, str(SPECS / "concurrency/rate_limiter.py"), "--strategy", strategy,
-        "--no-corpus", "--seconds", "4", "--workers", "2", before=SOON,
-    )["verdicts"][0]  # fmt: skip
-    assert found["searched"]["why_stopped"] == "the budget of 4 s is spent"
-    assert not found["complete"]
-
-
-def test_what_was_found_is_kept_when_it_is_interrupted(tmp_path: Path) -> None:
-    process = begun(
-        tmp_path, str(SPECS / "concurrency/rate_limiter.py"), "--strategy", "dfs", "--network",
-        "cluster", "--no-corpus", "--seconds", "100", "--workers", "2",
-    )  # fmt: skip
-    time.sleep(8)
-    os.kill(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    found = json.loads(out)["verdicts"][0]
-    assert found["searched"]["why_stopped"] == "interrupted"
-    assert found["searched"]["situations"] > 1_000

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import random
-import signal
-import time
 from collections.abc import Callable, Iterator
 from math import inf
 from pathlib import Path
@@ -24,13 +20,10 @@ from simkernel import receive, self_, send, spawn
 from simkernel.kernel.symbolic import SymbolicClock
 from simkernel.spec import of
 from tests.checkers import drawn
-from tests.checkers.test_workers import begun, checked, comparable
+from tests.checkers.test_checks_by_several import MANY, SOON
+from tests.checkers.test_workers import checked, comparable
 from tests.reference import searched
 from tests.reference.generate import random_program
-
-SPECS = Path(__file__).resolve().parents[2] / "specs"
-# Others help early.
-SOON = "import checkers.strategies as of\nof.ALONE = of.Reduction.alone = 5"
 
 
 class Ends:
@@ -82,9 +75,9 @@ async def nothing() -> None:
     """Be the spec of a fleet."""
 
 
-def figures(search: Watching) -> tuple[int, int, int]:
+def figures(search: Watching) -> tuple[int, int]:
     found = search.reduction
-    return found.runs, found.transitions, found.blocked
+    return found.runs, found.transitions
 
 
 def agree(number: int, engine: str, most: int = 400) -> int:
@@ -158,40 +151,6 @@ def test_each_class_is_made_once_by_whom_ever() -> None:
 # --- Of a check --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("spec", "options"),
-    [
-        ("concurrency/bounded_buffer", ("--strategy", "rf")),
-        ("concurrency/restart_race", ("--strategy", "dpor", "--network", "cluster")),
-        ("concurrency/late_reply", ("--strategy", "auto")),
-        ("concurrency/late_reply", ("--strategy", "delay", "--runs", "400")),
-        ("concurrency/restart_race_fixed", ("--strategy", "rf", "--faults", "1")),
-    ],
-)
-def test_verdict_counts_and_counterexample_are_those_of_one(
-    tmp_path: Path, spec: str, options: tuple[str, ...]
-) -> None:
-    asked = (str(SPECS / f"{spec}.py"), "--no-corpus", "--seconds", "100", *options)
-    one = checked(tmp_path, *asked)
-    assert one["verdicts"][0]["verdict"] == "Violated"
-    two = checked(tmp_path, *asked, "--workers", "2", before=SOON)
-    assert comparable(two) == comparable(one)
-
-
-MANY = """
-from simkernel import receive, self_, send, spawn
-
-async def says(main, name):
-    send(main, name)
-
-async def main(n=7):
-    for name in range(n):
-        spawn(says, self_(), name)
-    got = [await receive() for _ in range(n)]
-    assert got[:2] != [n - 1, n - 2], "the last two came first"
-"""
-
-
 @pytest.fixture
 def many(tmp_path: Path) -> Path:
     (tmp_path / "many.py").write_text(MANY, encoding="utf-8")
@@ -236,26 +195,6 @@ def test_a_search_whose_workers_are_killed_again_and_again_is_given_up(many: Pat
         "3 workers were lost: the last a worker was ended by signal 9"
     )
     assert (many / "deaths").read_text() == "6"
-
-
-def test_it_stops_when_its_time_is_over(many: Path) -> None:
-    asked = [{"n=6": "n=8", "100": "4"}.get(word, word) for word in ASKED]
-    found = checked(many, *asked, "--workers", "2", before=SOON)["verdicts"][0]
-    assert found["searched"]["why_stopped"] == "the budget of 4 s is spent"
-    assert (found["verdict"], found["complete"]) == ("Violated", False)
-
-
-def test_what_was_found_is_kept_when_it_is_interrupted(many: Path) -> None:
-    asked = [word.replace("n=6", "n=8") for word in ASKED]
-    process = begun(many, *asked, "--workers", "2", before=SOON)
-    time.sleep(6)
-    os.kill(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    found = json.loads(out)["verdicts"][0]
-    assert found["searched"]["why_stopped"] == "interrupted"
-    assert found["verdict"] == "Violated"
-    assert found["searched"]["runs"] > 50
 
 
 def test_gifts_go_from_who_has_most_to_who_has_none() -> None:
