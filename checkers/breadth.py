@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import inf
 from typing import Any, NamedTuple
@@ -13,11 +13,9 @@ from checkers.graph import Search, StateGraph
 from checkers.heirs import Heirs, Names, Retraced, actor
 from checkers.judged import Ending, Judged
 from checkers.liveness import Lasso, lasso
-from checkers.ltl import Always as Forever
-from checkers.ltl import And, Formula, Next, Not, Now, Or, Predicate, Until
+from checkers.ltl import Formula, Predicate, predicates
 from checkers.search import Base, Limit, Plan
 from checkers.spread import WIDE, Move, Spread
-from checkers.world import World
 from simkernel.errors import InternalError
 from simkernel.kernel import driver
 from simkernel.kernel.fingerprints import called, fingerprint
@@ -89,7 +87,7 @@ class Situations:
     def seen(self) -> Seen:
         """Give what is noted of the situation in which the machine stands."""
         run = self.run
-        world = World(run.m)
+        world = run.monitor.world(run.m, "")
         values = tuple(bool(predicate(world)) for predicate in self.asked)
         return Seen(None if run.enabled() else run.ending(run.ended()), values)
 
@@ -117,7 +115,7 @@ class Breadth(Base):
         """Visit every situation; yield the ends, and a run for each property that a lasso fails."""
         plan = self.plan
         run = plan.judged(plan.recorded(), snapshots=True)
-        asked = _predicates(plan.spec.properties.values())
+        asked = predicates(plan.spec.properties.values())
         situations = Situations(run, asked=asked, called=bool(asked))
         self._heirs = Heirs(StateGraph(), situations.names())
         search = Search(situations)
@@ -206,20 +204,3 @@ class Breadth(Base):
         )
         length = len(self._path)
         return replace(self.plan.recorded(), picks=picks, effects_max=max(length, 1))
-
-
-def _predicates(properties: Iterable[Any]) -> list[Predicate]:
-    """Give the predicates in formulas, each once."""
-    found: dict[Predicate, None] = {}
-    waiting = [one for one in properties if isinstance(one, Formula)]
-    while waiting:
-        match waiting.pop():
-            case Now(predicate):
-                found[predicate] = None
-            case Not(one) | Next(one) | Forever(one):
-                waiting.append(one)
-            case And(several) | Or(several):
-                waiting += several
-            case Until(meanwhile, goal):
-                waiting += [meanwhile, goal]
-    return list(found)

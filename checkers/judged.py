@@ -119,7 +119,8 @@ class Judged:
 
     def history(self) -> bytes:
         """Tell what the future judgement depends on besides the situation."""
-        return crashes_so_far(self.m) + self.monitor.key() + self.judges.key()
+        past = crashes_so_far(self.m) + self.monitor.reading.key(self.m)
+        return past + self.monitor.key() + self.judges.key()
 
     def marks(self) -> list[Pid | Ref]:
         """Give who is to be told apart in the situation: what future judgement knows them for."""

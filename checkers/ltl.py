@@ -9,7 +9,7 @@ stays in its last situation for ever: there the rest can be decided.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -224,3 +224,20 @@ def leads_to(cause: Formula | Predicate, effect: Formula | Predicate) -> Formula
 def following(of: Formula | Predicate) -> Formula:
     """Give: it holds in the next situation."""
     return Next(formula(of))
+
+
+def predicates(properties: Iterable[Any]) -> list[Predicate]:
+    """Give the predicates in formulas, each once."""
+    found: dict[Predicate, None] = {}
+    waiting = [one for one in properties if isinstance(one, Formula)]
+    while waiting:
+        match waiting.pop():
+            case Now(predicate):
+                found[predicate] = None
+            case Not(one) | Next(one) | Always(one):
+                waiting.append(one)
+            case And(several) | Or(several):
+                waiting += several
+            case Until(meanwhile, goal):
+                waiting += [meanwhile, goal]
+    return list(found)

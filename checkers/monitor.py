@@ -10,8 +10,9 @@ from typing import Any
 from checkers.dependency import CALLS, READ, RETURNS, Access
 from checkers.findings import Finding
 from checkers.linearizable import Linearization, Model, Operation, linearization, sequential_order
-from checkers.ltl import FALSE, TRUE, Formula, Predicate
+from checkers.ltl import FALSE, TRUE, Formula, Predicate, predicates
 from checkers.machines.refinement import Possible, Refinement
+from checkers.reading import Reading
 from checkers.world import World
 from simkernel.errors import SimkernelError, UsageError
 from simkernel.kernel import driver
@@ -50,10 +51,6 @@ def sequentially_consistent(model: Model, server: Any) -> Consistent:
     return Consistent(model, server, sequential_order)
 
 
-def _plain(m: Machine, name: str) -> World:
-    return World(m)
-
-
 class Monitor:
     """Follows the properties along one run, and can be put back to where it was."""
 
@@ -90,7 +87,8 @@ class Monitor:
         self.last = ""
         # Where it is to note what its histories make of an event, if somebody wants to know.
         self.touched: list[Access] | None = None
-        self.world: Callable[[Machine, str], World] = _plain
+        self.reading = reading = Reading([*predicates(self.left.values()), *self.goals.values()])
+        self.world: Callable[[Machine, str], World] = lambda m, name: World(m, reading.reads)
         self._machine: Machine | None = None
         self._keys: dict[Any, bytes] = {}
 

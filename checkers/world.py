@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from simkernel.errors import UsageError
@@ -19,10 +20,11 @@ class World:
     What is given is a copy: a predicate cannot change the system.
     """
 
-    __slots__ = ("_m",)
+    __slots__ = ("_m", "_reads")
 
-    def __init__(self, m: Machine):
+    def __init__(self, m: Machine, reads: Callable[[str], None] = lambda what: None):
         self._m = m
+        self._reads = reads  # hears of the past that is asked for: it is in no situation
 
     def alive(self, who: Any) -> bool:
         """Tell whether a process is alive."""
@@ -75,11 +77,13 @@ class World:
     @property
     def logged(self) -> list[Any]:
         """What has been logged so far."""
+        self._reads("logged")
         return [thaw(line) for line in self._m.logged]
 
     @property
     def deaths(self) -> list[tuple[Pid, Any]]:
         """Who has ended so far, and why."""
+        self._reads("deaths")
         return [(death.pid, thaw(death.reason)) for death in self._m.deaths]
 
     @property
