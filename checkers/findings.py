@@ -12,7 +12,7 @@ from simkernel.kernel.ends import Death
 from simkernel.kernel.machine import Machine
 from simkernel.kernel.process import WAITING, Process
 from simkernel.spec import waiting
-from simkernel.terms import Pid, Stack
+from simkernel.terms import Pid, Stack, show, thaw
 
 __all__ = ["KINDS", "Finding", "crashes_so_far", "findings", "quiet", "so_far"]
 
@@ -81,12 +81,26 @@ def _unanswered(death: Death) -> bool:
 
 
 def crashes_so_far(m: Machine) -> bytes:
-    """Give what the deaths so far can still contribute to findings, as a key."""
-    return "".join(
-        f"{death.pid} {short(death.reason)} {death[2:]}\n"
-        for death in m.deaths
-        if death.killed or not quiet(death.reason)
-    ).encode()
+    """Give what the deaths so far can still contribute to findings, as a key.
+
+    One by a signal only explains an earlier one, of somebody whom its process was linked to or
+    watched, or is that of main. Whose a death was is no matter once nobody has to do with him any
+    more: then a child that crashes in each round is told from the one before by nothing.
+    """
+    told: list[Death] = []
+    near = {m.root.pid}
+    for death in m.deaths:
+        if death.pid in near if death.killed else not quiet(death.reason):
+            told.append(death)
+            near.update(death.peers, death.watchers)
+    if not told:
+        return b""
+    near.update(peer for p in m.processes.values() for peer in p.links or ())
+    lines = [
+        f"{death.pid if death.pid in near else ''} {show(thaw(death.reason))} {death[2:]}"
+        for death in told
+    ]
+    return "\n".join(dict.fromkeys(lines)).encode()
 
 
 def _taken_along(death: Death, by_pid: dict[Pid, Death]) -> dict[Pid, Death]:

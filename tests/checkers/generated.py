@@ -68,18 +68,20 @@ WATCHING = {
     "serve": 4, "end": 2, "exit": 2, "recv": 4, "send": 3, "alias": 1, "unalias": 1, "insert": 2,
     "lookup": 2, "link": 1, "trap": 1, "alive": 1,
 }  # fmt: skip
+# What is about ends, and who notices.
+DYING = {
+    "spawn": 5, "exit": 5, "end": 5, "link": 4, "monitor": 2, "trap": 2, "recv": 4, "send": 2,
+}  # fmt: skip
+ABOUT = {"": WEIGHTS, "watching": WATCHING, "dying": DYING}
 
 
 class Writer:
     """Writes one program; `left` is how many operations it may still write."""
 
-    def __init__(
-        self, draw: random.Random, size: int, rare: bool, timed: bool, watching: bool = False
-    ):
+    def __init__(self, draw: random.Random, size: int, rare: bool, timed: bool, about: str = ""):
         self.draw = draw
         self.left = size
-        kinds = WATCHING if watching else WEIGHTS
-        self.weights = {**kinds, **(RARE if rare else {}), **(TIMED if timed else {})}
+        self.weights = {**ABOUT[about], **(RARE if rare else {}), **(TIMED if timed else {})}
         self.timed = timed
 
     def body(self, depth: int) -> tuple[Op, ...]:
@@ -145,11 +147,10 @@ class Writer:
 
 
 def written(
-    draw: random.Random, size: int, *, rare: bool = False, timed: bool = False,
-    watching: bool = False,
-) -> Any:  # fmt: skip
-    """Write one program of about `size` operations."""
-    return Writer(draw, size, rare, timed, watching).body(0)
+    draw: random.Random, size: int, *, rare: bool = False, timed: bool = False, about: str = ""
+) -> Any:
+    """Write one program of about `size` operations; `about` tells which are frequent."""
+    return Writer(draw, size, rare, timed, about).body(0)
 
 
 async def main(ops: tuple[Op, ...]) -> None:

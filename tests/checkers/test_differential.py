@@ -165,7 +165,7 @@ def engine_outcomes(ops: Any, network: str, settle: bool, engine: str) -> set[Ou
     return None if search.cut else found
 
 
-def differences(seed: int, count: int, size: int, **kinds: bool) -> Iterator[str]:
+def differences(seed: int, count: int, size: int, **kinds: Any) -> Iterator[str]:
     """Say where an engine and plain search differ on `count` programs of a seed."""
     draw = random.Random(seed)
     for number in range(count):
@@ -184,7 +184,7 @@ def differences(seed: int, count: int, size: int, **kinds: bool) -> Iterator[str
 
 
 KINDS = (
-    {}, {"watching": True}, {"rare": True}, {"timed": True}, {"rare": True, "timed": True},
+    {}, {"about": "watching"}, {"rare": True}, {"timed": True}, {"rare": True, "timed": True},
 )  # fmt: skip
 
 

@@ -362,13 +362,9 @@ async def kills() -> Any:
 
 
 @BOTH
-def test_limit_a_round_in_which_somebody_is_killed_is_none(fairness: str) -> None:
-    """Deaths by a signal are remembered, for what they may explain: no situation comes again."""
-    got = check(
-        declared(kills, fairness), {}, strategy="bfs", time="any",
-        budget=Budget(seconds=1e9, situations=500),
-    )  # fmt: skip
-    assert (got.word, got.complete) == ("Inconclusive", False)
+def test_a_round_may_have_a_death_by_a_signal(fairness: str) -> None:
+    """Of those only what explains a crash is remembered, and here nobody crashes."""
+    assert verdict(kills, fairness) == "Violated"
 
 
 def test_several_workers_find_the_round_that_one_finds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -398,6 +394,13 @@ class Ends(GenServer):
         return Stop("normal", state)
 
 
+class Crashes(Ends):
+    """Crashes in place of that."""
+
+    def handle_info(self, message: Any, state: Any) -> Any:
+        return Stop("boom", state)
+
+
 class Rings(GenServer):
     """Rings when it comes to it."""
 
@@ -410,9 +413,13 @@ class Rings(GenServer):
         return NoReply(state)
 
 
-async def supervised(sibling: bool = True) -> Any:
+async def crashing(sibling: bool = True) -> Any:
+    return again(supervised, sibling, Crashes)
+
+
+async def supervised(sibling: bool = True, child: type[GenServer] = Ends) -> Any:
     await table()
-    children = [(Ends, None), (Rings, None)] if sibling else [(Ends, None)]
+    children = [(child, None), (Rings, None)] if sibling else [(child, None)]
     await Supervisor.start_link(children, strategy="one_for_one", max_restarts=1, max_seconds=1)
     return again(idles)
 
@@ -426,3 +433,10 @@ def test_a_sibling_acts_while_a_child_is_started_again_for_ever(fairness: str) -
 def test_a_child_is_started_again_for_ever(fairness: str) -> None:
     """Each child, and its timer, act; a round is one life of a child."""
     assert verdict(supervised, fairness, sibling=False) == "Violated"
+
+
+@BOTH
+def test_a_child_may_crash_in_each_round(fairness: str) -> None:
+    """Its supervisor is told; which of the children it was is forgotten."""
+    assert verdict(crashing, fairness) == "Held"
+    assert verdict(crashing, fairness, sibling=False) == "Violated"
