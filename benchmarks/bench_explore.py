@@ -21,6 +21,9 @@ from simkernel.kernel.machine import Machine
 from simkernel.kernel.symbolic import SymbolicClock
 
 ROOT = Path(__file__).resolve().parents[1]
+MANY_CLASSES = (
+    "concurrency/late_reply_fixed.py", "--strategy", "rf", "--param", "questions=6",
+)  # fmt: skip
 RUNS = 6_000  # of a check by workers: those that learn are made by one process
 SENDERS = 6
 READERS = 8
@@ -139,14 +142,18 @@ def states(number: int, count: int) -> None:
     assert len(search.seen) == count, len(search.seen)
 
 
-def checked(workers: int, spec: str, *options: str, times: int = 3) -> float:
-    """Give the wall time in ns of a check by so many workers: the best of some."""
+def checked(workers: int, spec: str, *options: str, times: int = 3, beside: int = 1) -> float:
+    """Give the wall time in ns of a check by so many workers, or of several at the same time: the
+    best of some."""
     command = [sys.executable, "-m", "simkernel", "check", "--no-corpus", "--quiet", *options]
     command += ["--seconds", "600", "--workers", str(workers), str(ROOT / "specs" / spec)]
     best = []
     for _ in range(times):
         start = time.perf_counter_ns()
-        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+        several = [
+            subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) for _ in range(beside)
+        ]
+        assert [one.wait() for one in several] == [0] * beside
         best.append(time.perf_counter_ns() - start)
     return float(min(best))
 
@@ -172,6 +179,16 @@ def promised(runs: int, per_second: int) -> float:
 def together() -> list[Case]:
     """Measure what two processes make of one search."""
     return [
+        Case(
+            name="explore: rf, two searches beside each other, wall time on two cores",
+            ours=partial(checked, 1, *MANY_CLASSES, times=1, beside=2),
+            peer=partial(checked, 1, *MANY_CLASSES, times=1),
+            units=2 * 6_497,
+            peer_units=6_497,
+            target_ratio=None,
+            unit="runs",
+            peer_name="one",
+        ),
         by_two(
             "random",
             RUNS,
@@ -183,17 +200,7 @@ def together() -> list[Case]:
             "--runs",
             str(RUNS),
         ),
-        by_two(
-            "rf",
-            6_493,
-            "runs",
-            1,
-            "concurrency/late_reply_fixed.py",
-            "--strategy",
-            "rf",
-            "--param",
-            "questions=6",
-        ),
+        by_two("rf", 6_497, "runs", 1, *MANY_CLASSES),
         by_two(
             "dfs",
             19_504,

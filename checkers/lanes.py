@@ -66,21 +66,17 @@ def level_of(waiting: Iterable[Counts]) -> int | None:
 
 
 def gifts(waiting: Sequence[Counts], level: int) -> list[Gift]:
-    """Share: each lane that has nothing to do at a level gets a plan of the one that has most, if
-    possible of every second lane from it, which the same process has where there are two.
+    """Share: each lane that has nothing to do at a level gets a plan of the one that has most.
 
     >>> gifts([{0: 3}, {}, {1: 4}, {}], 0)
     [Gift(giver=0, taker=1), Gift(giver=0, taker=2)]
-    >>> gifts([{0: 3}, {0: 2}, {}, {}], 0)
-    [Gift(giver=0, taker=2), Gift(giver=1, taker=3)]
     """
     left = [_ready(counts, level) for counts in waiting]
     found = []
     for taker, counts in enumerate(waiting):
         if _ready(counts, level):
             continue
-        near = [lane for lane in range(taker % 2, len(left), 2) if left[lane] > 1]
-        giver = max(near or range(len(left)), key=lambda lane: (left[lane], -lane))
+        giver = max(range(len(left)), key=lambda lane: (left[lane], -lane))
         if left[giver] < 2:
             break
         left[giver] -= 1
