@@ -99,7 +99,7 @@ def states(spec: Spec, given: dict[str, Any], settings: Settings) -> Diagram:
             stuck = [str(p.pid) for p in _stuck(judged)]
             ends[state] = f"stuck: {', '.join(stuck)}" if stuck else "the end"
     for leaving in search.graph.edges:
-        leaving[:] = [(str(transition), to) for (transition, _), to in leaving]
+        leaving[:] = [(str(move.transition), to) for move, to in leaving]
     return situations(search.graph, held, ends, spec.name)
 
 
