@@ -8,9 +8,9 @@ deadlines are held relative to now; every collection has its length.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from simkernel.kernel import codes
 from simkernel.kernel.bounded import BoundedClock
@@ -18,6 +18,8 @@ from simkernel.kernel.machine import Machine
 from simkernel.kernel.process import Process, Timer
 from simkernel.kernel.tables import Table
 from simkernel.terms import Instant, Map, Pid, Ref, Renaming, canonical
+
+Told = TypeVar("Told")
 
 SITUATIONS_MAX = 300_000  # remembered by their plain names, of some 200 bytes each
 PIECES_MAX = 300_000  # of one process
@@ -29,15 +31,7 @@ def fingerprint(m: Machine, marked: Iterable[Pid | Ref] = ()) -> bytes:
     Situations that differ in who is `marked` differ, too; of names that nobody can reach it is not
     told whether they are.
     """
-    marked = list(marked)
-    plain = _Plain(m).key(marked)
-    situations = m.spelled.situations
-    told = situations.get(plain)
-    if told is None:
-        if len(situations) >= SITUATIONS_MAX:
-            situations.clear()
-        told = situations[plain] = _renamed(m, marked)
-    return told
+    return _remembered(m, list(marked), m.spelled.situations, _renamed)
 
 
 def called(m: Machine, marked: Iterable[Pid | Ref] = ()) -> tuple[bytes, tuple[Pid | Ref, ...]]:
@@ -45,14 +39,19 @@ def called(m: Machine, marked: Iterable[Pid | Ref] = ()) -> tuple[bytes, tuple[P
 
     That is: pids and timers, each at the place that it has in all situations of this fingerprint.
     """
-    marked = list(marked)
+    return _remembered(m, list(marked), m.spelled.called, _called)
+
+
+def _remembered(
+    m: Machine, marked: list[Pid | Ref], known: dict[Any, Told],
+    make: Callable[[Machine, list[Pid | Ref]], Told],
+) -> Told:  # fmt: skip
     plain = _Plain(m).key(marked)
-    known = m.spelled.called
     told = known.get(plain)
     if told is None:
         if len(known) >= SITUATIONS_MAX:
             known.clear()
-        told = known[plain] = _called(m, marked)
+        told = known[plain] = make(m, marked)
     return told
 
 
