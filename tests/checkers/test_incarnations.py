@@ -45,13 +45,10 @@ from simkernel import exit as exit_signal
 from simkernel.kernel.machine import Transition
 from simkernel.spec import Spec, of
 from tests.checkers import endless
+from tests.checkers.endless import has_rung, idles, rings
 from tests.checkers.renamed import Arc, actors_of, arcs, graph_of, is_fair, rounds
 
 BOTH = pytest.mark.parametrize("fairness", ["weak", "strong"])
-
-
-def has_rung(world: Any) -> bool:
-    return ("rung", True) in (world.table("table") or ())
 
 
 def declared(main: Any, fairness: str) -> Any:
@@ -72,14 +69,6 @@ def verdict(main: Any, fairness: str, **given: Any) -> str:
 
 async def table() -> None:
     await ets.new("table", access="public", named=True)
-
-
-async def rings() -> None:
-    await ets.insert("table", ("rung", True))
-
-
-async def idles() -> None:
-    await receive("never", idle=True)
 
 
 # --- Small graphs, against all rounds ------------------------------------------------------------
