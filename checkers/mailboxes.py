@@ -28,6 +28,7 @@ class Mailboxes(Actors):
         return self.footprints.relaxed(pid)
 
     def receive(self, step: Transition, causes: list[int]) -> Taken | None:
+        """Give what a receive is about to do, and add what brought its message to its causes."""
         if step.kind not in ("take", "timeout"):
             return None
         pid = step.who
@@ -68,12 +69,14 @@ class Mailboxes(Actors):
         return now != size
 
     def boxed(self, p: Process, came: int, readable: int) -> Message:
+        """Take down the last message in a mailbox."""
         assert p.mailbox is not None
         message = self.message(p.pid, came, readable, p.mailbox[-1])
         self.boxes.setdefault(p.pid, []).append(message)
         return message
 
     def message(self, pid: Pid, came: int, readable: int, content: Any) -> Message:
+        """Take down a message that came to a process, whether it reached its mailbox or not."""
         listed = self.messages.setdefault(pid, [])
         listed.append(Message(len(listed), came, readable, content))
         return listed[-1]

@@ -87,7 +87,8 @@ class Monitor:
         self.last = ""
         # Where it is to note what its histories make of an event, if somebody wants to know.
         self.touched: list[Access] | None = None
-        self.reading = reading = Reading([*predicates(self.left.values()), *self.goals.values()])
+        formulas, goals = [*self.left.values()], [*self.goals.values()]
+        self.reading = reading = Reading(lambda: [*predicates(formulas), *goals])
         self.world: Callable[[Machine, str], World] = lambda m, name: World(m, reading.reads)
         self._machine: Machine | None = None
         self._keys: dict[Any, bytes] = {}

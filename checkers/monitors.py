@@ -31,7 +31,7 @@ def told_by(m: Machine, step: Transition) -> Ref | None:
         effect = p.effects[p.cursor]
         return effect[2] if effect[0] == codes.TELL_MONITOR else None
     if kind == "arrive" and who in m.channels:
-        signals = [signal for signal, _ in m.channels[who].signals]
+        signals = m.channels[who].signals[0]
     elif kind == "handle" and who in m.processes:
         signals = m.processes[who].arrived
     return signals[0][2] if signals and signals[0][0] == codes.S_DOWN else None

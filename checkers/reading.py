@@ -23,11 +23,11 @@ PAST = ("deaths", "logged")
 
 
 class Reading:
-    """What the predicates of one run read of the past."""
+    """What the predicates of one run read of the past: most runs have nobody ask for a key."""
 
-    def __init__(self, predicates: Iterable[Callable[..., Any]]):
-        names = names_in(predicates)
-        self.known = {what for what in PAST if what in names}
+    def __init__(self, predicates: Callable[[], Iterable[Callable[..., Any]]]):
+        self.known: set[str] = set()
+        self._predicates = predicates
         self._settled = False
 
     def reads(self, what: str) -> None:
@@ -43,7 +43,10 @@ class Reading:
 
     def key(self, m: Machine) -> bytes:
         """Tell pasts apart, as far as they are read."""
-        self._settled = True
+        if not self._settled:
+            self._settled = True
+            names = names_in(self._predicates())
+            self.known |= {what for what in PAST if what in names}
         if not self.known:
             return b""
         told: list[Any] = []
