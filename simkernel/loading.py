@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.machinery
 import importlib.util
 import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from simkernel.errors import SpecError, UsageError
@@ -41,17 +42,25 @@ def loaded(where: str, default: str, kind: str) -> tuple[Any, str]:
     return found, path.stem if not wanted else f"{path.stem}:{wanted}"
 
 
+class _Afresh(importlib.machinery.SourceFileLoader):
+    """Compiles a file each time, and leaves nothing beside it: bytecode that is kept is told from
+    old by size and second, and a spec may be changed twice in one."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def _module(path: Path) -> ModuleType:
     """Run a spec file as a module whose name does not depend on where it lies."""
     name = f"spec.{path.stem}"
-    found = importlib.util.spec_from_file_location(name, path)
+    loader = _Afresh(name, str(path))
+    found = importlib.util.spec_from_file_location(name, path, loader=loader)
     assert found is not None
-    assert found.loader is not None
     module = importlib.util.module_from_spec(found)
     sys.modules[name] = module  # dataclasses look their module up
     try:
         with guards():
-            found.loader.exec_module(module)
+            loader.exec_module(module)
     except SyntaxError as error:
         raise SpecError(
             f"it does not parse: {error.msg}", path=str(path), line=error.lineno

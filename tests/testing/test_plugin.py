@@ -183,3 +183,24 @@ def test_the_mark_takes_a_time_model(folder: Path) -> None:
     (folder / "test_race.py").write_text(text.replace('"bounded"', '"soon"'), encoding="utf-8")
     done = pytest_run(folder, "-q", "test_race.py::test_no_race")
     assert "'soon' is no time model of a search" in done.stdout
+
+
+LAZY = """
+import pytest
+import simkernel
+
+@pytest.mark.sim(runs=2)
+async def test_lazy():
+    # Each is imported when it is asked for: here, within a run.
+    assert all(getattr(simkernel, name) for name in simkernel.__all__)
+"""
+
+
+def test_what_is_imported_within_a_run_may_be_compiled_there(tmp_path, monkeypatch) -> None:
+    """pytest asks for the number of its process when it keeps what it has compiled."""
+    (tmp_path / "test_lazy.py").write_text(LAZY, encoding="utf-8")
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path / "compiled"))
+    done = pytest_run(tmp_path, "-q")
+    assert "1 passed" in done.stdout, done.stdout
+    assert [*tmp_path.rglob("registry.*-pytest-*.pyc")]
