@@ -33,20 +33,6 @@ class Classes:
             blocks[block] = blocks.get(block, 0) | bit
         self.count += 1
 
-    def having(self, numbers: list[int]) -> int:
-        """Give those of the first 4,096 classes that have all these events, one bit for each.
-
-        >>> classes = Classes()
-        >>> classes.add([1, 2])
-        >>> classes.add([1])
-        >>> classes.having([1])
-        3
-        """
-        found = -1
-        for number in numbers:
-            found &= self._with.get(number, {}).get(0, 0)
-        return found
-
     def has(self, numbers: list[int]) -> bool:
         """Tell whether a class has all these events."""
         listed = [self._with.get(number) for number in numbers]

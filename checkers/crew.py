@@ -18,7 +18,7 @@ from checkers.judged import Judged
 from checkers.link import DONE, FAILED, REPORT, STEP, Killed, Link, forked
 from checkers.reduction import Reduction
 from checkers.search import Limit
-from checkers.team import Member
+from checkers.team import Meanwhile, Member
 from checkers.workers import ATTEMPTS, sent
 from simkernel.errors import InternalError
 from simkernel.leftovers import globals_kept
@@ -211,8 +211,10 @@ class Crew:
                 reduction.flags, reduction.cut, search.declined, search.inside, search.outside,
             )))  # fmt: skip
 
-        def swap(message: bytes) -> list[bytes] | None:
+        def swap(message: bytes, meanwhile: Meanwhile) -> list[bytes] | None:
             link.send(STEP, message)
+            while not link.is_told() and meanwhile():
+                pass
             kind, content = link.receive()
             if kind == REPORT:
                 link.send(REPORT, report())

@@ -23,7 +23,7 @@ from simkernel.spec import Spec
 
 GRACE_S = 30.0  # for the last run of a share, after the time of the search is over
 SHARE_MIN, SHARE_MAX = 10, 250
-SHARES = 8  # for each worker, if the runs are enough
+SHARES = 4  # for each worker, of what is left
 
 
 class Judge(Protocol):
@@ -125,11 +125,12 @@ class Fleet:
 
 
 def split(first: int, end: int, workers: int) -> Iterator[range]:
-    """Cut numbers into shares: some for each worker, and never so many that one waits for long.
+    """Cut numbers into shares, which become smaller: at the end nobody waits for long.
 
-    >>> [len(one) for one in split(0, 100, 2)]
-    [10, 10, 10, 10, 10, 10, 10, 10, 10, 10]
+    >>> [len(one) for one in split(0, 240, 2)]
+    [30, 26, 23, 20, 17, 15, 13, 12, 10, 10, 10, 10, 10, 10, 10, 10, 4]
     """
-    size = max(SHARE_MIN, min(SHARE_MAX, (end - first) // (SHARES * workers)))
-    for start in range(first, end, size):
-        yield range(start, min(end, start + size))
+    while first < end:
+        size = max(SHARE_MIN, min(SHARE_MAX, (end - first) // (SHARES * workers)))
+        yield range(first, min(end, first + size))
+        first += size

@@ -28,33 +28,40 @@ class Lane:
         """Let a plan be the next of those with so many crashes."""
         self._plans.setdefault(plan.crashes, []).append(plan)
 
-    def put_under(self, plan: Plan) -> None:
-        """Let a plan be the last of those with so many crashes."""
-        self._plans.setdefault(plan.crashes, []).insert(0, plan)
+    def put_under(self, plans: list[Plan]) -> None:
+        """Let plans be the last of those with so many crashes."""
+        self._plans.setdefault(plans[0].crashes, [])[:0] = plans
 
     def pop(self, level: int) -> Plan | None:
         """Take the next plan that has no more crashes than `level`."""
         fewest = min(self._plans, default=level + 1)
-        return self._take(fewest, -1) if fewest <= level else None
+        if fewest > level:
+            return None
+        plans = self._plans[fewest]
+        plan = plans.pop()
+        if not plans:
+            del self._plans[fewest]
+        return plan
 
-    def give(self) -> Plan:
-        """Take the plan that has waited longest, which most is expected of."""
-        return self._take(min(self._plans), 0)
+    def give(self) -> list[Plan]:
+        """Take the plans that have waited longest, which most is expected of: up to half of all,
+        and all of one run, since another process has to make that again."""
+        crashes = min(self._plans)
+        plans = self._plans[crashes]
+        most = max(1, len(plans) // 2)
+        count = next((at for at in range(most) if plans[at].run is not plans[0].run), most)
+        given, plans[:count] = plans[:count], []
+        if not plans:
+            del self._plans[crashes]
+        return given
 
     def counts(self) -> Counts:
         """Count what waits."""
         return {crashes: len(plans) for crashes, plans in self._plans.items()}
 
-    def _take(self, crashes: int, at: int) -> Plan:
-        plans = self._plans[crashes]
-        plan = plans.pop(at)
-        if not plans:
-            del self._plans[crashes]
-        return plan
-
 
 class Gift(NamedTuple):
-    """A plan is to go from one lane to another."""
+    """Plans are to go from one lane to another."""
 
     giver: int
     taker: int
@@ -66,22 +73,30 @@ def level_of(waiting: Iterable[Counts]) -> int | None:
 
 
 def gifts(waiting: Sequence[Counts], level: int) -> list[Gift]:
-    """Share: each lane that has nothing to do at a level gets a plan of the one that has most.
+    """Share: who has most at a level gives, once, to a lane that has nothing to do, and rather to
+    one that is likely to be with the same process.
 
-    >>> gifts([{0: 3}, {}, {1: 4}, {}], 0)
-    [Gift(giver=0, taker=1), Gift(giver=0, taker=2)]
+    >>> gifts([{0: 3}, {}, {1: 4}, {}, {0: 9}], 0)
+    [Gift(giver=4, taker=1), Gift(giver=0, taker=2)]
     """
-    left = [_ready(counts, level) for counts in waiting]
+    ready = [_ready(counts, level) for counts in waiting]
+    takers = [lane for lane, count in enumerate(ready) if not count]
+    givers = sorted(
+        (lane for lane, count in enumerate(ready) if count > 1),
+        key=lambda lane: (-ready[lane], lane),
+    )
     found = []
-    for taker, counts in enumerate(waiting):
-        if _ready(counts, level):
-            continue
-        giver = max(range(len(left)), key=lambda lane: (left[lane], -lane))
-        if left[giver] < 2:
-            break
-        left[giver] -= 1
+    for giver in givers[: len(takers)]:
+        taker = max(takers, key=lambda lane: (_near(giver, lane), -lane))
+        takers.remove(taker)
         found.append(Gift(giver, taker))
     return found
+
+
+def _near(lane: int, other: int) -> int:
+    """Tell how likely it is that one process has both, whose lanes are as far apart as there are
+    processes."""
+    return sum((lane - other) % count == 0 for count in (2, 3, 4, 8))
 
 
 def _ready(counts: Counts, level: int) -> int:

@@ -191,9 +191,20 @@ class Change:
 class Plan(Change):
     """A change of a run that can be made again."""
 
-    __slots__ = ()
+    __slots__ = ("_last",)
 
     run: Explored
+
+    def __init__(self, run: Explored, keep: int, actor: Actor, want: Any = None, place: int = -1):
+        super().__init__(run, keep, actor, want, place)
+        self._last: tuple[int, ...] | None = None
+
+    @property
+    def last(self) -> tuple[int, ...]:
+        """The numbers of the events that are kept and that nothing kept comes after."""
+        if self._last is None:
+            self._last = tuple(self.run.last_of(self.keep))
+        return self._last
 
     @property
     def crashes(self) -> int:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from checkers.by_classes import deviations
 from checkers.events import Message
 from checkers.finding import short
 from checkers.findings import Finding
@@ -33,7 +34,6 @@ from checkers.recorder import Recorder
 from checkers.reduction import Reduction
 from checkers.search import ANY_TIME, BOUNDED
 from checkers.search import Plan as SearchPlan
-from checkers.strategies import deviations
 from checkers.watched import Watched
 from simkernel.choice import First
 from simkernel.errors import UsageError

@@ -30,11 +30,11 @@ from simkernel.kernel.machine import Transition
 
 
 class Given(NamedTuple):
-    """A plan that goes to another lane."""
+    """Plans of one run that go to another lane."""
 
     taker: int
-    level: int  # the crashes in it
-    plan: Any  # a Plan; what it is made from, if another process has it
+    level: int  # the crashes in them
+    plans: Any  # a list; what they are made from, if another process has them
 
 
 Found = tuple[Plan, list[int]]
@@ -58,6 +58,21 @@ class Turn:
     # Of what follows other processes know nothing.
     recorder: Recorder | None = None
     plan: Plan | None = None
+    leads: list[Plan] | None = None  # what its run leads to
+
+    def told(self) -> Turn:
+        """Give what other processes are told of it."""
+        return Turn(
+            self.lane, self.what, self.level, self.numbers, self.transitions, self.too_long,
+            self.flag, self.said, self.settled, self.waiting,
+        )  # fmt: skip
+
+    def look_ahead(self) -> list[Plan]:
+        """Read off its run what it leads to, if that is not done yet."""
+        if self.leads is None:
+            assert self.recorder is not None
+            self.leads = [*plans(Explored(self.recorder))]
+        return self.leads
 
 
 Exchange = Callable[[Iterator[Turn]], list[Turn]]
@@ -125,7 +140,7 @@ class Reduction:
     def _round(self, cut: Callable[[], bool]) -> Iterator[Watched]:
         """Let every lane make a run, and put together what they lead to."""
         turns: list[Turn] = []
-        explored: list[tuple[int, Explored]] = []
+        explored: list[Turn] = []
         made = self._turns(cut)
         for turn in made if self.exchange is None else self.exchange(made):
             turns.append(turn)
@@ -143,10 +158,10 @@ class Reduction:
         if self.cut:  # told by another process, which ends the round
             return
         self._share(turns)
-        for lane, run in explored:
-            for plan in plans(run):
+        for turn in explored:
+            for plan in turn.look_ahead():
                 if not self.known(plan):
-                    self._lanes[lane].push(plan)
+                    self._lanes[turn.lane].push(plan)
 
     def _turns(self, cut: Callable[[], bool]) -> Iterator[Turn]:
         """Let every lane take a plan; then make them, one by one."""
@@ -161,7 +176,7 @@ class Reduction:
                 self._make(turn, found)
             yield turn
 
-    def _over(self, turn: Turn, explored: list[tuple[int, Explored]]) -> Iterator[Watched]:
+    def _over(self, turn: Turn, explored: list[Turn]) -> Iterator[Watched]:
         """Take note of a class that is new."""
         self.runs += 1
         self.ended += 1
@@ -171,7 +186,8 @@ class Reduction:
         if turn.recorder is not None:
             recorder = self.recorder = turn.recorder
             yield recorder.m
-            explored.append((turn.lane, Explored(recorder)))
+            turn.look_ahead()
+            explored.append(turn)
             recorder.close()
 
     def _share(self, turns: list[Turn]) -> None:
@@ -179,7 +195,7 @@ class Reduction:
         for gift in self.given:
             turns[gift.taker].waiting[gift.level] = 1
             if gift.taker in self._lanes:
-                self._lanes[gift.taker].put_under(gift.plan)
+                self._lanes[gift.taker].put_under(gift.plans)
         waiting = [turn.waiting for turn in turns]
         made = [{turn.level: 1} for turn in turns if turn.what]
         level = self.level = level_of([*waiting, *made])
@@ -188,8 +204,8 @@ class Reduction:
             return
         for giver, taker in gifts(waiting, level):
             if giver in self._lanes:
-                plan = self._lanes[giver].give()
-                self.given.append(Given(taker, plan.crashes, plan))
+                given = self._lanes[giver].give()
+                self.given.append(Given(taker, given[0].crashes, given))
 
     # --- Plans ---------------------------------------------------------------------------------
 
@@ -226,23 +242,21 @@ class Reduction:
 
     def known(self, plan: Plan) -> bool:
         """Tell whether a plan need not be run."""
-        last = plan.run.last_of(plan.keep)
-        key = self._key(plan, last)
+        key = self._key(plan)
         if key in self._settled:
             return True
-        if any(self.classes.has([number, *last]) for number in plan.expected(self.identities)):
+        classes, last = self.classes, plan.last
+        if any(classes.has([number, *last]) for number in plan.expected(self.identities)):
             self._settled.add(key)
             return True
         return False
 
-    def _key(self, plan: Plan, last: list[int] | None = None) -> Any:
-        """Tell plans apart; `last` are the last events that it keeps, if they are known."""
+    def _key(self, plan: Plan) -> Any:
+        """Tell plans apart."""
         want = plan.want
-        if last is None:
-            last = plan.run.last_of(plan.keep)
         if type(want) is Message:
             want = plan.run.events[want.came].number
-        return (plan.actor, want, *last)
+        return (plan.actor, want, *plan.last)
 
     # --- Runs ----------------------------------------------------------------------------------
 

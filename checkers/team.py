@@ -9,28 +9,26 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any, NamedTuple
 
-from checkers.classes import Classes
 from checkers.events import Actor, Message
 from checkers.plans import Explored, Plan
 from checkers.reduction import Given, Reduction, Turn
 from checkers.shared import News, Shared
 from simkernel.kernel.machine import Transition
 
-Swap = Callable[[bytes], list[bytes] | None]
+Meanwhile = Callable[[], bool]
+"""Does a little of what has to be done some time; tells whether there was anything."""
+
+Swap = Callable[[bytes, Meanwhile], list[bytes] | None]
 """Gives everybody's message for one's own, in the order of the processes; None to stop."""
 
 
 class Recipe(NamedTuple):
-    """A plan, with what its run is made from."""
+    """Plans, with what their run is made from."""
 
     path: list[tuple[Actor, Transition, tuple[Transition, ...]]]
-    keep: int
-    actor: Actor
-    want: Any  # of a message its number in the run
-    place: int
+    changes: list[tuple[int, Actor, Any, int]]  # a message that is wanted as its number in the run
 
 
 class Told(NamedTuple):
@@ -53,6 +51,7 @@ class Member:
         assert isinstance(search.identities, Shared)
         search.identities.news = []
         search.exchange = self.exchange
+        self._ahead: list[Turn] = []
 
     def exchange(self, made: Iterator[Turn]) -> list[Turn]:
         """Give the turns of all lanes, in order, as one process would have made them."""
@@ -60,9 +59,10 @@ class Member:
         own = {turn.lane: turn for turn in made}
         identities = search.identities
         assert isinstance(identities, Shared)
-        bare = [replace(turn, recorder=None, plan=None) for turn in own.values()]
+        bare = [turn.told() for turn in own.values()]
         sent = [_sent(gift, search) for gift in search.given]
-        answers = self.swap(pickle.dumps(Told(bare, identities.news, sent)))
+        self._ahead = [turn for turn in own.values() if turn.what == "run"]
+        answers = self.swap(pickle.dumps(Told(bare, identities.news, sent)), self._look_ahead)
         identities.news = []
         turns: list[Turn] = []
         given: list[Given] = []
@@ -79,6 +79,13 @@ class Member:
         search.given = [mine.get(gift.taker) or _received(gift, search) for gift in given]
         return _as_one(turns)
 
+    def _look_ahead(self) -> bool:
+        """Read off a run what it leads to, for the time when all agree that it counts."""
+        if not self._ahead:
+            return False
+        self._ahead.pop().look_ahead()
+        return True
+
     def _settles(self, own: dict[int, Turn], turns: list[Turn]) -> bool:
         """Find the plans that classes of lanes before theirs have; False to stop.
 
@@ -86,32 +93,32 @@ class Member:
         """
         turns.sort(key=lambda turn: turn.lane)
         at = {turn.lane: place for place, turn in enumerate(turns)}
-        index = Classes()
-        for turn in turns:
-            index.add(turn.numbers)
+        found = [(turn.lane, frozenset(turn.numbers)) for turn in turns if turn.numbers]
         doubts = {}
         for lane, turn in own.items():
             turns[at[lane]] = turn
-            if turn.plan is not None and (have := _having(index, turn.plan, self.search)):
-                doubts[lane] = have & (1 << at[lane]) - 1
-        answers = self.swap(pickle.dumps(doubts))
+            if turn.plan is not None and (have := self._having(turn, found)):
+                doubts[lane] = have
+        answers = self.swap(pickle.dumps(doubts), self._look_ahead)
         if answers is None:
             return False
         for answer in answers:
             doubts |= pickle.loads(answer)
         for turn in turns:
-            have = doubts.get(turn.lane, 0)
-            if any(have >> place & 1 and turns[place].what == "run" for place in at.values()):
+            if any(turns[at[lane]].what == "run" for lane in doubts.get(turn.lane, ())):
                 turn.what = "known"
         return True
 
-
-def _having(index: Classes, plan: Plan, search: Reduction) -> int:
-    last = plan.run.last_of(plan.keep)
-    found = 0
-    for number in plan.expected(search.identities):
-        found |= index.having([number, *last])
-    return found
+    def _having(self, turn: Turn, found: list[tuple[int, frozenset[int]]]) -> list[int]:
+        """Give the lanes before one whose classes have the plan that it made."""
+        plan = turn.plan
+        assert plan is not None
+        return [
+            lane
+            for number in plan.expected(self.search.identities)
+            for lane, numbers in found
+            if lane < turn.lane and number in numbers and numbers.issuperset(plan.last)
+        ]
 
 
 def _as_one(turns: list[Turn]) -> list[Turn]:
@@ -130,17 +137,21 @@ def _as_one(turns: list[Turn]) -> list[Turn]:
 
 def _sent(gift: Given, search: Reduction) -> Given:
     if gift.taker in search.lanes:
-        return gift._replace(plan=None)
-    plan: Plan = gift.plan
-    want = plan.want.serial if type(plan.want) is Message else plan.want
-    path = [(event.actor, event.step, event.options) for event in plan.run.events]
-    return gift._replace(plan=Recipe(path, plan.keep, plan.actor, want, plan.place))
+        return gift._replace(plans=None)
+    given: list[Plan] = gift.plans
+    path = [(event.actor, event.step, event.options) for event in given[0].run.events]
+    changes = [
+        (plan.keep, plan.actor,
+         plan.want.serial if type(plan.want) is Message else plan.want, plan.place)
+        for plan in given
+    ]  # fmt: skip
+    return gift._replace(plans=Recipe(path, changes))
 
 
 def _received(gift: Given, search: Reduction) -> Given:
     if gift.taker not in search.lanes:
-        return gift._replace(plan=None)
-    recipe: Recipe = gift.plan
+        return gift._replace(plans=None)
+    recipe: Recipe = gift.plans
     m = search.make()
     m.checking = True
     recorder = search.recorder_of(m)
@@ -148,8 +159,10 @@ def _received(gift: Given, search: Reduction) -> Given:
         recorder.do(actor, step, list(options))
     run = Explored(recorder)
     recorder.close()
-    want = recipe.want
+    return gift._replace(plans=[_plan(run, *change) for change in recipe.changes])
+
+
+def _plan(run: Explored, keep: int, actor: Actor, want: Any, place: int) -> Plan:
     if type(want) is int:
-        of = run.messages[recipe.actor[1]]
-        want = next(message for message in of if message.serial == want)
-    return gift._replace(plan=Plan(run, recipe.keep, recipe.actor, want, recipe.place))
+        want = next(message for message in run.messages[actor[1]] if message.serial == want)
+    return Plan(run, keep, actor, want, place)

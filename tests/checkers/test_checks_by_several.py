@@ -13,8 +13,8 @@ SPECS = Path(__file__).resolve().parents[2] / "specs"
 # Others help early.
 SOON = """
 import checkers.breadth, checkers.spread, checkers.strategies
-checkers.strategies.PROBE, checkers.breadth.WIDE, checkers.spread.CHUNK = 100, 10, 4
-checkers.strategies.ALONE = checkers.strategies.Reduction.alone = 5
+checkers.depth.PROBE, checkers.breadth.WIDE, checkers.spread.CHUNK = 100, 10, 4
+checkers.by_classes.ALONE = checkers.strategies.ALONE = checkers.by_classes.Reduction.alone = 5
 """
 # Ctrl-C comes once the workers have told something for the fortieth time.
 INTERRUPTED = (

@@ -25,7 +25,7 @@ from tests.checkers.test_workers import checked, comparable
 @pytest.fixture
 def early_help(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let others help from the first layers on."""
-    monkeypatch.setattr(checkers.strategies, "PROBE", 1)
+    monkeypatch.setattr(checkers.depth, "PROBE", 1)
     monkeypatch.setattr(checkers.breadth, "WIDE", 3)
 
 
@@ -67,16 +67,16 @@ def agree(seed: int, strategy: str) -> Any:
 @pytest.mark.usefixtures("early_help")
 @pytest.mark.parametrize("strategy", ["dfs", "bfs"])
 def test_random_programs_are_searched_as_by_one(strategy: str) -> None:
-    found = [agree(seed, strategy) for seed in range(12)]
+    found = [agree(seed, strategy) for seed in range(8)]
     assert {"Held", "Violated"} <= {one[0] for one in found}
-    assert sum(one[6] > 100 for one in found) >= 6
+    assert sum(one[6] > 100 for one in found) >= 4
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("early_help")
 @pytest.mark.parametrize("strategy", ["dfs", "bfs"])
 def test_more_random_programs_are_searched_as_by_one(strategy: str) -> None:
-    for seed in range(100, 140):
+    for seed in range(100, 116):
         agree(seed, strategy)
 
 
@@ -85,7 +85,7 @@ def test_more_random_programs_are_searched_as_by_one(strategy: str) -> None:
 def test_a_walk_through_the_graph_is_the_search_itself(times: str, early: bool) -> None:
     """Every end in the same order, by the same way."""
     transitions = 0
-    for seed in range(14):
+    for seed in range(8):
         plan = Plan(spoken(seed), {}, ("node", "cluster")[seed % 2], time=times)
         again = Search(Situations(plan.judged(plan.recorded(), snapshots=True), early=early))
         for _ in again.states(partial(wide, again)):
@@ -100,7 +100,7 @@ def test_a_walk_through_the_graph_is_the_search_itself(times: str, early: bool) 
         assert walked == straight, seed
         assert (walk.transitions, len(walk.seen)) == (search.transitions, len(search.seen))
         transitions += search.transitions
-    assert transitions > 4_000
+    assert transitions > 1_500
 
 
 def wide(search: Search[Any]) -> bool:

@@ -11,7 +11,8 @@ from checkers.check import Budget, check
 from checkers.explore import explore
 from checkers.judged import judged_run
 from checkers.ltl import always
-from checkers.strategies import RUN_MAX, STRATEGIES, Plan, strategy
+from checkers.search import RUN_MAX, Plan
+from checkers.strategies import STRATEGIES, strategy
 from simkernel import (
     ANY,
     Exit,

@@ -6,13 +6,13 @@ import random
 from collections.abc import Callable, Iterator
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from checkers.crew import Crew
 from checkers.fleet import Fleet
-from checkers.lanes import Gift, gifts
+from checkers.lanes import Gift, Lane, gifts
 from checkers.reduction import Reduction
 from checkers.shared import Shared
 from checkers.watched import Watched
@@ -109,16 +109,15 @@ def agree(number: int, engine: str, most: int = 400) -> int:
 
 @pytest.mark.parametrize("engine", ["rf", "dpor"])
 def test_random_programs_are_searched_as_by_one(engine: str) -> None:
-    runs = [agree(number, engine) for number in range(30)]
-    assert sum(count > 10 for count in runs) >= 5, runs
+    runs = [agree(number, engine) for number in range(16)]
+    assert sum(count > 10 for count in runs) >= 3, runs
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["rf", "dpor"])
-@pytest.mark.parametrize("start", [100, 200])
-def test_more_random_programs_are_searched_as_by_one(engine: str, start: int) -> None:
-    runs = [agree(number, engine) for number in range(start, start + 100)]
-    assert sum(count > 10 for count in runs) >= 15, runs
+def test_more_random_programs_are_searched_as_by_one(engine: str) -> None:
+    runs = [agree(number, engine) for number in range(100, 140)]
+    assert sum(count > 10 for count in runs) >= 6, runs
 
 
 @pytest.mark.long
@@ -199,3 +198,19 @@ def test_a_search_whose_workers_are_killed_again_and_again_is_given_up(many: Pat
 
 def test_gifts_go_from_who_has_most_to_who_has_none() -> None:
     assert gifts([{0: 1}, {}, {0: 2, 1: 5}, {1: 9}], 0) == [Gift(2, 1)]
+
+
+def test_who_gives_gives_plans_of_one_run_and_keeps_half() -> None:
+    class Of(NamedTuple):
+        run: str
+        crashes: int
+
+    lane = Lane()
+    for run, crashes in (("a", 1), ("a", 1), ("b", 1), ("b", 1), ("c", 1), ("d", 2)):
+        lane.push(Of(run, crashes))  # type: ignore[arg-type]
+    assert [plan.run for plan in lane.give()] == ["a", "a"]
+    assert [plan.run for plan in lane.give()] == ["b"]
+    assert lane.counts() == {1: 2, 2: 1}
+    taker = Lane()
+    taker.put_under([Of("x", 1), Of("y", 1)])  # type: ignore[list-item]
+    assert taker.pop(1) == Of("y", 1)

@@ -12,7 +12,7 @@ from tests.conformance import statems
 @pytest.mark.vm
 @pytest.mark.slow
 def test_random_machines_behave_as_on_the_vm() -> None:
-    summary = statems.compare(600, 12)
+    summary = statems.compare(300, 12)
     assert summary.cases >= 550
     assert summary.differences == ()
 
