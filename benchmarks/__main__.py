@@ -52,11 +52,13 @@ def table(results: Sequence[Measured]) -> list[str]:
     for measured in results:
         case, cells = measured.case, row(measured)
         sign = "≥" if case.better == "higher" else "≤"
-        target = "" if case.target_ratio is None else f"{sign} {case.target_ratio:g}"
+        target = verdict = ""
+        if case.target_ratio is not None:
+            target, verdict = f"{sign} {case.target_ratio:g}", "met" if measured.met else "missed"
         lines.append(
             f"| {case.name}, {case.units:,} {case.unit} | {cells['ours']:,} "
             f"| {cells['peer']:,} ({case.peer_name}) | {measured.ratio:.2f} | {target} "
-            f"| {'met' if measured.met else 'missed'} |"
+            f"| {verdict} |"
         )
     return lines
 

@@ -130,7 +130,7 @@ class Crew:
                 self._asked_at = now
             told = [content for _, content in messages]
             for at, link in enumerate(self.links):
-                others = None if stop else [*told[:at], b"", *told[at + 1 :]]
+                others = None if stop else [*told[:at], *told[at + 1 :]]
                 with suppress(ConnectionError):  # who is gone is missed at its next message
                     link.send(REPORT if due else STEP, pickle.dumps(others))
 
@@ -219,8 +219,6 @@ class Crew:
             if kind == REPORT:
                 link.send(REPORT, report())
             answers: list[bytes] | None = pickle.loads(content)
-            if answers is not None:
-                answers[index] = message
             return answers
 
         Member(reduction, index, fleet.count, swap)

@@ -14,7 +14,7 @@ from checkers.search import ANY_TIME, Base, Limit, Plan
 from checkers.split import Label, Split
 from simkernel.settings import Settings
 
-PROBE = 1_024
+PROBE = 256
 """So many transitions one process makes before it asks others to help."""
 
 

@@ -391,9 +391,11 @@ class Split:
             if self.fleet.elapsed() > until:
                 raise EOFError
 
+        for link in self.links:  # all at once: each has to clear up
+            with suppress(OSError):
+                link.send(DONE, b"")
         for link in self.links:
             with suppress(EOFError, OSError):
-                link.send(DONE, b"")
                 kind = b""
                 while kind not in (DONE, FAILED):
                     kind, content = link.receive(wait)

@@ -21,7 +21,7 @@ Meanwhile = Callable[[], bool]
 """Does a little of what has to be done some time; tells whether there was anything."""
 
 Swap = Callable[[bytes, Meanwhile], list[bytes] | None]
-"""Gives everybody's message for one's own, in the order of the processes; None to stop."""
+"""Gives the messages of the others for one's own; None to stop."""
 
 
 class Recipe(NamedTuple):
@@ -59,18 +59,17 @@ class Member:
         own = {turn.lane: turn for turn in made}
         identities = search.identities
         assert isinstance(identities, Shared)
-        bare = [turn.told() for turn in own.values()]
-        sent = [_sent(gift, search) for gift in search.given]
-        self._ahead = [turn for turn in own.values() if turn.what == "run"]
-        answers = self.swap(pickle.dumps(Told(bare, identities.news, sent)), self._look_ahead)
+        gifts = [_sent(gift, search) for gift in search.given]
+        told = Told([turn.told() for turn in own.values()], identities.news, gifts)
         identities.news = []
-        turns: list[Turn] = []
-        given: list[Given] = []
+        self._ahead = [turn for turn in own.values() if turn.what == "run"]
+        answers = self.swap(pickle.dumps(told), self._look_ahead)
+        turns, given = told.turns, told.given
         for answer in answers or ():
-            told: Told = pickle.loads(answer)
-            turns += told.turns
-            given += told.given
-            for one in told.news:
+            other: Told = pickle.loads(answer)
+            turns += other.turns
+            given += other.given
+            for one in other.news:
                 identities.take(one)
         if answers is None or not self._settles(own, turns):
             search.cut = True
