@@ -23,9 +23,10 @@ from checkers.events import Identities
 from checkers.fitting import Fitting
 from checkers.hunting import Mixed, Pct, Pos, Surw, Walks
 from checkers.judged import Ending, Judged
+from checkers.liveness import left_open
 from checkers.monitor import Consistent
 from checkers.reduction import Reduction
-from checkers.search import ANY_TIME, BOUNDED, RUN_MAX, Base, Limit, Plan, Search
+from checkers.search import ANY_TIME, BOUNDED, ENDLESS, RUN_MAX, Base, Limit, Plan, Search
 from checkers.shared import Shared
 from checkers.sight import Sight, Sighted, blind_to_pace
 from checkers.split import Label, Split
@@ -68,6 +69,12 @@ class Depth(Base):
             yield from self._search(free, limit, timeless=timeless)
         if self.timed:
             yield from self._search(self.plan, limit)
+        if self.round and not self.cut:
+            self.cut = left_open(self.plan.spec.properties, self.runs)
+
+    def notes(self) -> list[str]:
+        """Say what was not judged."""
+        return [ENDLESS] if self.round and not self.cut else []
 
     def _search(
         self, plan: Plan, limit: Limit, *, timeless: bool = False, early: bool = False
@@ -91,7 +98,7 @@ class Depth(Base):
         for _ in search.leaves(cut):
             self.runs = search.runs
             yield run, run.ended()
-        self.timed, self.looked = search.asked, search.looked
+        self.timed, self.looked, self.round = search.asked, search.looked, search.round
         if not (self.timed or self.looked):
             self.transitions, self.situations = search.transitions, len(search.seen)
             if situations is not None and search.cut and search.transitions >= most:
@@ -127,6 +134,7 @@ class Depth(Base):
                 self.runs = runs
                 self._tell(split.endings[walk.state][0], way)
         self.timed, self.looked = walk.stopped == ASKED, walk.stopped == LOOKED
+        self.round = split.graph.goes_round
         self.transitions, self.situations = walk.transitions, len(walk.seen)
         if walk.cut:
             self.cut = self.cut or _too_long(plan)
@@ -511,7 +519,7 @@ class Deepening(Base):
             self._found = self._found or (plan.fleet is not None and plan.fleet.found())
             self._before = (self.runs, self.transitions, self.situations or 0)
             self.cut, self.exhaustive = self._now.cut, self._now.exhaustive
-            if self._found or (self.cut and self.exhaustive):
+            if self._found or (self.cut and self.exhaustive and not self._now.round):
                 return
 
     def _count(self) -> None:
