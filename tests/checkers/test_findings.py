@@ -10,6 +10,7 @@ from simkernel import (
     ANY,
     Exit,
     GenServer,
+    Ok,
     Supervisor,
     Task,
     alive,
@@ -354,3 +355,20 @@ def test_main_that_goes_down_with_what_it_could_not_start_is_found() -> None:
     assert f"{got.searched.hits} of {got.searched.runs}" == "50 of 50"
     assert kinds(stops_what_it_has_started) == []
     assert "crash <root>" not in kinds(sees_that_it_cannot_start)
+
+
+class Able(GenServer):
+    @staticmethod
+    def start_link(given: Any) -> Any:
+        return GenServer.start_link(Able, given)
+
+    def init(self, given: Any) -> Any:
+        return Ok(given)
+
+
+async def starts_what_may_crash() -> None:
+    await Supervisor.start_link([(Able, None)], strategy="one_for_one")
+
+
+def test_that_a_fault_keeps_a_system_from_starting_is_no_finding() -> None:
+    assert kinds(starts_what_may_crash, faults=1) == []
