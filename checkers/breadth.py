@@ -14,7 +14,7 @@ from checkers.heirs import Heirs, Names, Retraced, actor
 from checkers.judged import Ending, Judged
 from checkers.liveness import Lasso, lasso
 from checkers.ltl import Formula, Predicate, predicates
-from checkers.search import Base, Limit, Plan
+from checkers.search import ENDLESS, Base, Limit, Plan
 from checkers.spread import WIDE, Move, Spread
 from simkernel.errors import InternalError
 from simkernel.kernel import driver
@@ -149,6 +149,7 @@ class Breadth(Base):
             self.cut = plan.fleet.lost or self.cut
         self.transitions, self.situations = graph.generated - 1, len(graph)
         if graph.complete:
+            self.round = graph.goes_round
             held = [dict(zip(asked, here, strict=True)) for here in values]
             yield from self._rounds(run, held)
 
@@ -169,10 +170,11 @@ class Breadth(Base):
 
     def notes(self) -> list[str]:
         """Say what runs without end are taken for granted to do."""
-        asked = [one for one in self.plan.spec.properties.values() if isinstance(one, Formula)]
-        if not asked or self.cut:
+        if self.cut:
             return []
-        return [f"runs without end are {self.plan.spec.fairness}ly fair"]
+        asked = [one for one in self.plan.spec.properties.values() if isinstance(one, Formula)]
+        said = [f"runs without end are {self.plan.spec.fairness}ly fair"] if asked else []
+        return [*said, ENDLESS] if self.round else said
 
     def _gone_round(self, name: str, found: Lasso) -> Judged:
         """Make the run of a lasso, once round.

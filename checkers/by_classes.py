@@ -39,7 +39,8 @@ class ByClasses(Base):
     def __init__(self, plan: Plan, *, by_message: bool, share: float = 1.0, narrow: bool = False):
         super().__init__(plan)
         self.name = "rf" if by_message else "dpor"
-        self.narrow = narrow  # leave it where a property looks at more than one process
+        # Leave it where a property looks at more than one process, or a run has no end.
+        self.narrow = narrow
         self.declined = ""  # the property because of which it was left
         if asked := beyond_classes(plan.spec):
             raise self._refusal(asked)
@@ -112,6 +113,8 @@ class ByClasses(Base):
             ended = driver.BUDGET if search.cut else run.ended()
             if self._declines(m, ended):
                 return
+            if self.narrow and search.cut and not run.findings(ended):
+                return  # others tell more of a run without end
             if self._as_it_is() or not run.findings(ended):
                 self._settings = None
                 yield run, ended

@@ -10,7 +10,8 @@ from checkers.breadth import ASKED, LOOKED, Situations
 from checkers.by_classes import of_situations
 from checkers.dfs import Dfs, Walk
 from checkers.judged import Ending, Judged
-from checkers.search import ANY_TIME, Base, Limit, Plan
+from checkers.liveness import left_open
+from checkers.search import ANY_TIME, ENDLESS, Base, Limit, Plan
 from checkers.split import Label, Split
 from simkernel.settings import Settings
 
@@ -29,6 +30,7 @@ class Depth(Base):
         self.time = plan.times()
         self.share = share
         self.timed = self.looked = False
+        self.left_open = False  # whether runs go round of which it does not tell enough
 
     def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
         """Visit every situation once; as long as nobody asks for the time, whatever the bounds, and
@@ -41,6 +43,13 @@ class Depth(Base):
             yield from self._search(free, limit, timeless=timeless)
         if self.timed:
             yield from self._search(self.plan, limit)
+        if self.round and not self.cut:
+            self.cut = left_open(self.plan.spec.properties, self.runs)
+            self.left_open = bool(self.cut)
+
+    def notes(self) -> list[str]:
+        """Say what was not judged."""
+        return [ENDLESS] if self.round and not self.cut else []
 
     def _search(
         self, plan: Plan, limit: Limit, *, timeless: bool = False, early: bool = False
@@ -64,7 +73,7 @@ class Depth(Base):
         for _ in search.leaves(cut):
             self.runs = search.runs
             yield run, run.ended()
-        self.timed, self.looked = search.asked, search.looked
+        self.timed, self.looked, self.round = search.asked, search.looked, search.round
         if not (self.timed or self.looked):
             self.transitions, self.situations = search.transitions, len(search.seen)
             if situations is not None and search.cut and search.transitions >= most:
@@ -100,6 +109,7 @@ class Depth(Base):
                 self.runs = runs
                 self._tell(split.endings[walk.state][0], way)
         self.timed, self.looked = walk.stopped == ASKED, walk.stopped == LOOKED
+        self.round = split.graph.goes_round
         self.transitions, self.situations = walk.transitions, len(walk.seen)
         if walk.cut:
             self.cut = self.cut or _too_long(plan)

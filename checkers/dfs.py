@@ -56,7 +56,9 @@ class Dfs:
         self.seen: set[bytes] = set()
         self.path: list[Transition] = []
         self.cut = False
+        self.round = False  # whether a way led back to a situation on it, with `merge`
         self._deviates: tuple[Any, ...] = ()  # (earlier, step)
+        self._way: dict[bytes, None] = {}  # the situations on the path
         self.runs = 0
         self.transitions = 0
 
@@ -111,6 +113,8 @@ class Dfs:
             return None, None
         saved, left, depth = stack.pop()
         del self.path[depth:]
+        while len(self._way) > depth + 1:
+            self._way.popitem()
         while self._deviates and self._deviates[1] >= depth:
             self._deviates = self._deviates[0]
         self._deviates = (self._deviates, depth)
@@ -126,8 +130,10 @@ class Dfs:
         if self.merge:
             key = fingerprint(self.m, self.run.marks()) + self.history()
             if key in self.seen:
+                self.round = self.round or key in self._way
                 return None
             self.seen.add(key)
+            self._way[key] = None
         options = self.run.enabled()
         if not self.early or len(options) < 2:
             return options

@@ -55,8 +55,9 @@ def _crashes(m: Machine) -> list[Finding]:
     # Nobody is above main: who monitors it, a stream's process say, is below. When a crash that
     # somebody noticed took main along (the owner of a task does), main is what shows it.
     main = by_pid.get(m.root.pid)
-    if main in bad and main not in found and not (main.killed and found):
-        found.append(main)
+    followed = main is not None and main.killed and found
+    if main is not None and (_could_not_start(m, main) or (main in bad and not followed)):
+        found += [main] if main not in found else []
     # Whether somebody notices or not: to be restarted is no answer to a message.
     found += [death for death in bad if _unanswered(death) and death not in found]
     return [
@@ -67,6 +68,23 @@ def _crashes(m: Machine) -> list[Finding]:
         )
         for death in found
     ]
+
+
+def _could_not_start(m: Machine, death: Death) -> bool:
+    """Tell whether a supervisor that could not start a child took its starter along.
+
+    It ends with a shutdown, which is quiet; but then nothing of what main is for has happened.
+    That faults keep a system from starting is what they are for.
+    """
+    reason = death.reason
+    return (
+        death.killed
+        and not (m.faults and m.faults.happened)
+        and quiet(reason)
+        and type(reason) is tuple
+        and type(reason[1]) is tuple
+        and reason[1][:1] == ("failed_to_start_child",)
+    )
 
 
 def _unanswered(death: Death) -> bool:

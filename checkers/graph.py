@@ -40,6 +40,28 @@ class StateGraph:
         """The longest of the shortest ways: how many states are on it."""
         return max(self.depths, default=0) + 1
 
+    @property
+    def goes_round(self) -> bool:
+        """Tell whether some way leads back to where it was: then some run has no end.
+
+        >>> (
+        ...     StateGraph([[("on", 1)], []]).goes_round,
+        ...     StateGraph([[("on", 1)], [("b", 0)]]).goes_round,
+        ... )
+        (False, True)
+        """
+        ways_in = [0] * len(self.edges)
+        for leaving in self.edges:
+            for _, to in leaving:
+                ways_in[to] += 1
+        waiting = [state for state, ways in enumerate(ways_in) if not ways]
+        for state in waiting:
+            for _, to in self.edges[state]:
+                ways_in[to] -= 1
+                if not ways_in[to]:
+                    waiting.append(to)
+        return len(waiting) < len(self.edges)
+
     def path(self, state: int) -> list[Any]:
         """Give the labels of a shortest way to a state."""
         labels: list[Any] = []

@@ -11,7 +11,7 @@ Streett automaton).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,21 @@ from checkers.automaton import every, positive, untils
 from checkers.fairness import Actors, Duties, Edge, Place
 from checkers.graph import StateGraph
 from checkers.ltl import Formula, Predicate, Until
+
+
+def left_open(properties: Mapping[str, Any], ends: int) -> str:
+    """Say what a search that judges `ends` alone leaves open where some runs go round for ever.
+
+    >>> from checkers.ltl import always, eventually, never, until
+    >>> left_open({"safe": never(bool) & ~until(bool, bool)}, 1)
+    ''
+    >>> left_open({"late": always(eventually(bool))}, 1)
+    "some runs go round for ever, and only bfs tells whether 'late' holds in them"
+    """
+    for name, what in properties.items():
+        if isinstance(what, Formula) and any(untils(positive(what))):
+            return f"some runs go round for ever, and only bfs tells whether {name!r} holds in them"
+    return "" if ends else "no run ends, and only bfs judges runs that go round for ever"
 
 
 @dataclass(frozen=True)

@@ -186,8 +186,9 @@ class Reduction:
         if turn.recorder is not None:
             recorder = self.recorder = turn.recorder
             yield recorder.m
-            turn.look_ahead()
-            explored.append(turn)
+            if not self.cut:
+                turn.look_ahead()  # while the machine is as it ended
+                explored.append(turn)
             recorder.close()
 
     def _share(self, turns: list[Turn]) -> None:

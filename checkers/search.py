@@ -10,6 +10,7 @@ from checkers.judged import Judged
 from simkernel.settings import Settings
 from simkernel.spec import Spec
 
+ENDLESS = "some runs go round for ever: judged by the properties, not by who waits for ever in them"
 STEP_MS = (0.0, 10.0)
 ANY_TIME, BOUNDED = "any", "bounded"
 RUN_MAX = 5_000
@@ -69,6 +70,7 @@ class Search(Protocol):
     situations: int | None  # of a search of situations
     exhaustive: bool  # whether it has seen every run once it was not cut
     endless: bool  # whether it judges runs without end, too
+    round: bool  # whether it has seen that some run goes round for ever
     cut: str
     seen: Any  # of a random search, the behaviours it saw: see `hunting.Seen`
 
@@ -85,6 +87,7 @@ class Base:
     situations: int | None = None
     exhaustive = False
     endless = False
+    round = False
     seen: Any = None
 
     def __init__(self, plan: Plan):

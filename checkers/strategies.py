@@ -123,7 +123,7 @@ class Deepening(Base):
             self._found = self._found or (plan.fleet is not None and plan.fleet.found())
             self._before = (self.runs, self.transitions, self.situations or 0)
             self.cut, self.exhaustive = self._now.cut, self._now.exhaustive
-            if self._found or (self.cut and self.exhaustive):
+            if self._found or (self.cut and self.exhaustive and not self._now.round):
                 return
 
     def _count(self) -> None:

@@ -29,6 +29,9 @@ _CALL = re.compile(r"\bin \('call', ([^,()]+), (.*)\)$")
 _OF_SPEC = re.compile(r"\bspec\.\w+\.(?=\w)")
 _OF_LIBRARY = re.compile(r"<class simkernel\.(?:\w+\.)*(\w+)>")
 _WITH_PLACE = re.compile(r"\(((?:[^()]|\([^()]*\))*), (at [\w.<>]+:\d+)\)")
+# A task is the function that it was given: with its start, or in the first message that it takes.
+_TASK = re.compile(r"simkernel\.otp\.task_process\.(?:replying|noreply)\(")
+_GIVEN = re.compile(r"&(?:[\w<>]+\.)*(\w+|<lambda>)")
 # What the library runs for its users: the class that they wrote is the first argument.
 _OURS = {
     "simkernel.otp.supervision.Engine": "Supervisor",
@@ -103,8 +106,13 @@ def cast(events: Iterable[Event]) -> Cast:
     >>> both = [{"e": "spawn", "p": "<root>", "child": f"<root.{n}>", "run": run} for n in (1, 2)]
     >>> [role.label for role in cast(both).roles.values()]
     ['main', 'client 1', 'client 2']
+    >>> task = {**both[0], "run": "simkernel.otp.task_process.replying(<root>, False)"}
+    >>> work = {"e": "take", "p": "<root.1>", "m": "(<root>, #ref<root/1>, (&spec.bank.pay, ()))"}
+    >>> cast([task, work]).label("<root.1>")
+    'pay'
     """
     runs: dict[str, str] = {}
+    tasks: dict[str, str] = {}
     for event in events:
         if event.get("e") == "spawn":
             runs.setdefault(event["p"], "")
@@ -113,7 +121,9 @@ def cast(events: Iterable[Event]) -> Cast:
             runs[event["p"]] = runs.get(event["p"]) or event["run"]
         elif pid := event.get("p"):
             runs.setdefault(pid, "")
-    found = {pid: _base(pid, run) for pid, run in runs.items()}
+            if event.get("e") == "take" and _TASK.match(runs[pid]):
+                tasks.setdefault(pid, event["m"])
+    found = {pid: _base(pid, run, tasks.get(pid, "")) for pid, run in runs.items()}
     many = Counter(label for label, _ in found.values())
     numbers: Counter[str] = Counter()
     roles = {}
@@ -124,9 +134,12 @@ def cast(events: Iterable[Event]) -> Cast:
     return Cast(roles)
 
 
-def _base(pid: str, run: str) -> tuple[str, str]:
+def _base(pid: str, run: str, given: str = "") -> tuple[str, str]:
     if pid == "<root>":
         return "main", "process"
+    if found := _TASK.match(run):
+        function = _GIVEN.search(run, found.end()) or _GIVEN.search(given)
+        return ("task" if not function or function[1] == "<lambda>" else function[1]), "process"
     if found := _MODULE.match(run):
         cls, inner = found[1], found[2] or ""
         kind = "machine" if "statem_engine" in found[0] else "server"

@@ -65,6 +65,18 @@ class Spec:
                 where="fairness=",
                 hint="It is 'weak' or 'strong'.",
             )
+        for name in ("expect", "faults", "victims"):
+            if not isinstance(given := getattr(self, name), tuple | list):
+                raise UsageError(
+                    f"{given!r} is no tuple", where=f"{name}=", hint=f"Write {name}=({given!r},)."
+                )
+        for kind in self.faults:
+            if kind not in FAULTS:
+                hint = f"Known: {', '.join(FAULTS)}."
+                raise UsageError(f"there is no fault {kind!r}", where="faults=", hint=hint)
+        if not (self.horizon_ms is None or type(self.horizon_ms) is int):
+            hint = "It is a whole number of milliseconds, or None."
+            raise UsageError(f"{self.horizon_ms!r} is no time", where="horizon_ms=", hint=hint)
 
     def arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Give all parameters, those given replacing the defaults."""
@@ -143,6 +155,8 @@ _DECLARED: WeakKeyDictionary[Callable[..., Any], dict[str, Any]] = WeakKeyDictio
 
 
 def spec(
+    main: Any = None,
+    /,
     *,
     horizon_ms: int | None = None,
     settle: bool = False,
@@ -151,12 +165,18 @@ def spec(
     faults: tuple[str, ...] = FAULTS,
     victims: tuple[Any, ...] = (),
     fairness: str = "weak",
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Declare what a `main` needs beyond its parameters.
+) -> Any:
+    """Declare what a `main` needs beyond its parameters; `@spec` alone declares nothing.
 
     @spec(horizon_ms=10_000)
     async def main(clients=2): ...
     """
+    if not (main is None or callable(main)):
+        raise UsageError(
+            f"spec() takes its options by name, not {main!r}",
+            where="spec()",
+            hint="Write @spec, or @spec(horizon_ms=10_000).",
+        )
 
     def declare(main: Callable[..., Any]) -> Callable[..., Any]:
         declared = {
@@ -167,7 +187,7 @@ def spec(
         _DECLARED[main] = declared
         return main
 
-    return declare
+    return declare if main is None else declare(main)
 
 
 def declared_of(main: Callable[..., Any]) -> dict[str, Any]:

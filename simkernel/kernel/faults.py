@@ -42,10 +42,15 @@ class Faults:
         kinds: tuple[str, ...] = KINDS,
         victim: Callable[[Process], bool] = anybody,
     ):
-        self.left = left
+        self.left = self.most = left
         self.kinds = kinds
         self.victim = victim
         self.apart: tuple[Pid, ...] = ()
+
+    @property
+    def happened(self) -> bool:
+        """Whether any of them has happened."""
+        return self.left < self.most
 
     @property
     def standing(self) -> tuple[int, tuple[Pid, ...]]:

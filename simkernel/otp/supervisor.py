@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from simkernel.kernel.awaited import Awaited, routine
@@ -12,7 +13,7 @@ from simkernel.otp.gen_server import GenServer, Server
 from simkernel.otp.of_class import OfClass
 from simkernel.otp.results import Absent
 from simkernel.otp.supervision import Engine
-from simkernel.terms import ArgumentError
+from simkernel.terms import ArgumentError, show
 
 __all__ = ["ChildSpec", "Supervisor"]
 
@@ -45,9 +46,17 @@ def init(
 async def start_link(
     what: Any, argument: Any = Absent, *, name: Any = None, timeout: int | None = None, **flags: Any
 ) -> Any:
-    """Start a supervisor: of children and flags, or of a class with `init` and its argument."""
+    """Start a supervisor: of children and flags, or of a class with `init` and its argument.
+
+    In a child spec the flags of a list of children are a map, for what starts a child has no
+    arguments with names: `(Supervisor, "start_link", (children, {"strategy": "one_for_one"}))`.
+    """
+    if not isinstance(what, type) and isinstance(argument, Mapping):
+        return await start_link(what, **{"name": name, "timeout": timeout, **flags, **argument})
     if argument is Absent:
         what, argument = Static, init(what, **flags)
+    elif not isinstance(what, type):
+        raise ArgumentError(f"expected a map of flags after the children, not {show(argument)}")
     elif flags:
         raise ArgumentError(f"{sorted(flags)} are given by {what.__qualname__}.init")
     given = (what, argument)

@@ -9,6 +9,9 @@ from checkers.findings import Finding
 from simkernel import (
     ANY,
     Exit,
+    GenServer,
+    Ok,
+    Supervisor,
     Task,
     alive,
     exit,
@@ -318,3 +321,54 @@ def raises() -> None:
 )
 def test_the_crash_of_main_is_found_whoever_watches(main: Any, found: str) -> None:
     assert kinds(main) == [found]
+
+
+class Unable(GenServer):
+    @staticmethod
+    def start_link(given: Any) -> Any:
+        return GenServer.start_link(Unable, given)
+
+    def init(self, given: Any) -> Any:
+        raise RuntimeError("no configuration")
+
+
+async def starts_what_cannot_start() -> None:
+    await Supervisor.start_link([(Unable, None)], strategy="one_for_one")
+    await sleep(100)
+
+
+async def sees_that_it_cannot_start() -> None:
+    process_flag("trap_exit", True)
+    await starts_what_cannot_start()
+
+
+async def stops_what_it_has_started() -> None:
+    _, supervisor = await Supervisor.start_link([], strategy="one_for_one")
+    exit(supervisor, "shutdown")
+    await receive("what never comes")
+
+
+def test_main_that_goes_down_with_what_it_could_not_start_is_found() -> None:
+    """Its reason is a shutdown, and so it was taken for an ordinary end in most of the runs."""
+    assert "crash <root>" in kinds(starts_what_cannot_start, "walk")
+    got = verdict(starts_what_cannot_start, "walk")
+    assert f"{got.searched.hits} of {got.searched.runs}" == "50 of 50"
+    assert kinds(stops_what_it_has_started) == []
+    assert "crash <root>" not in kinds(sees_that_it_cannot_start)
+
+
+class Able(GenServer):
+    @staticmethod
+    def start_link(given: Any) -> Any:
+        return GenServer.start_link(Able, given)
+
+    def init(self, given: Any) -> Any:
+        return Ok(given)
+
+
+async def starts_what_may_crash() -> None:
+    await Supervisor.start_link([(Able, None)], strategy="one_for_one")
+
+
+def test_that_a_fault_keeps_a_system_from_starting_is_no_finding() -> None:
+    assert kinds(starts_what_may_crash, faults=1) == []

@@ -117,6 +117,31 @@ def test_the_strategy_has_to_be_given() -> None:
         Supervisor.init([])
 
 
+def test_a_supervisor_without_a_class_is_a_child_of_another() -> None:
+    async def main() -> Any:
+        inner = {
+            "id": "inner",
+            "start": (
+                Supervisor, "start_link",
+                ([(Child, "a")], {"strategy": "one_for_one", "max_restarts": 0, "name": "inner"}),
+            ),
+            "type": "supervisor",
+        }  # fmt: skip
+        await Supervisor.start_link([inner], strategy="one_for_one")
+        return await Supervisor.count_children("inner")
+
+    assert simulate(main).returned["active"] == 1
+
+
+def test_flags_after_the_children_are_a_map() -> None:
+    async def main() -> Any:
+        await Supervisor.start_link([], "one_for_one")
+
+    assert "expected a map of flags after the children, not 'one_for_one'" in str(
+        simulate(main).reason
+    )
+
+
 def _raises(error: type[BaseException], *args: Any) -> Any:
     raise error(*args)
 

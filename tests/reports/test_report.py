@@ -282,3 +282,10 @@ def _seconds(path: Path) -> float:
         made: Any = run_page(case_of(read(path)))
     assert made
     return time.process_time() - start
+
+
+def test_a_task_has_the_name_of_what_it_does(tmp_path: Path) -> None:
+    events = filmed(recorded("specs/guide/tasks.py", tmp_path)).events
+    labels = [role.label for role in cast(events).roles.values()]
+    assert {"send_email 1", "expensive_computation"} <= set(labels)
+    assert not [label for label in labels if label.startswith(("replying", "noreply"))]
