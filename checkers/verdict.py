@@ -35,7 +35,8 @@ class Searched:
         """Say how much a random search may have missed."""
         if self.unseen is None:
             return ""
-        return f"; {self.behaviours} behaviours, the next run has a new one with {self.unseen:.1%}"
+        seen = "1 behaviour" if self.behaviours == 1 else f"{self.behaviours} behaviours"
+        return f"; {seen}, the next run has a new one with {self.unseen:.1%}"
 
 
 @dataclass(frozen=True)

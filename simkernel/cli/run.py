@@ -166,7 +166,8 @@ def _object(
 def _print(spec: Spec, result: Result, found: list[Finding], path: str | None) -> None:
     for line in result.logged:
         click.echo(f"  {line if isinstance(line, str) else show(line)}")
-    ends = f"{len(result.deaths)} processes ended" if result.deaths else "no process ended"
+    deaths = len(result.deaths)
+    ends = f"{deaths or 'no'} process{'es' if deaths > 1 else ''} ended"
     click.echo(
         f"{spec.name}: {result.ended} at {result.now_ms:g} ms, "
         f"after {result.transitions} transitions; {ends}"

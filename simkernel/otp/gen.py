@@ -5,7 +5,7 @@ The counterpart of OTP's `gen` and `proc_lib`. Written with kernel effects only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from types import CoroutineType
 from typing import Any, ClassVar, NamedTuple, NoReturn
@@ -53,6 +53,7 @@ from simkernel.terms import (
     equal,
     freeze,
     reason_of,
+    show,
     thaw,
 )
 
@@ -130,6 +131,15 @@ class Acknowledged(Pattern):
 
     def __repr__(self) -> str:
         return f"Acknowledged({self.pid})"
+
+
+def options_of(options: Any, **given: Any) -> dict[str, Any]:
+    """Give the options of a start: those that were given by name, and more in a map."""
+    if options is None:
+        return given
+    if not isinstance(options, Mapping) or options.keys() - given.keys():
+        raise ArgumentError(f"expected a map of {' and '.join(given)}, not {show(options)}")
+    return {**given, **options}
 
 
 async def start(

@@ -39,16 +39,24 @@ CALLBACKS = ("init", "handle_call", "handle_cast", "handle_info", "handle_contin
 
 @routine
 async def start_link(
-    module: Any, argument: Any, *, name: Any = None, timeout: int | None = None
+    module: Any, argument: Any, options: Any = None, *, name: Any = None, timeout: int | None = None
 ) -> Any:
-    """Start a server that is linked to the caller; gives ("ok", pid), "ignore" or an error."""
-    return await gen.start(Server, module, argument, linked=True, name=name, timeout=timeout)
+    """Start a server that is linked to the caller; gives ("ok", pid), "ignore" or an error.
+
+    `options` is for child specs, whose starts have no arguments with names:
+    `(GenServer, "start_link", (Job, 0, {"name": "job"}))`.
+    """
+    given = gen.options_of(options, name=name, timeout=timeout)
+    return await gen.start(Server, module, argument, linked=True, **given)
 
 
 @routine
-async def start(module: Any, argument: Any, *, name: Any = None, timeout: int | None = None) -> Any:
+async def start(
+    module: Any, argument: Any, options: Any = None, *, name: Any = None, timeout: int | None = None
+) -> Any:
     """Start a server without a link, and so without a parent."""
-    return await gen.start(Server, module, argument, linked=False, name=name, timeout=timeout)
+    given = gen.options_of(options, name=name, timeout=timeout)
+    return await gen.start(Server, module, argument, linked=False, **given)
 
 
 class GenServer:

@@ -523,3 +523,23 @@ def test_a_restart_that_ignores_leaves_the_child_without_a_pid() -> None:
 
     result = simulate(main)
     assert (result.returned, result.logged) == ({"a": "undefined"}, ("start", "ignore"))
+
+
+def test_a_child_spec_may_give_the_options_of_a_start_as_in_elixir() -> None:
+    async def main() -> Any:
+        started = {
+            "id": "a",
+            "start": (GenServer, "start_link", (Child, "a", {"name": "the a", "timeout": 50})),
+        }
+        _, sup = await Supervisor.start_link([started], strategy="one_for_one")
+        return await whereis("the a") == (await Supervisor.which_children(sup))[0][1]
+
+    assert simulate(main).returned is True
+
+
+def test_options_of_a_start_are_a_map_of_those_there_are() -> None:
+    async def main(options: Any) -> Any:
+        await GenServer.start_link(Child, "a", options)
+
+    for wrong in ({"nam": "a"}, "a"):
+        assert "expected a map of name and timeout, not" in str(simulate(main, wrong).reason)
