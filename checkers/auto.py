@@ -77,8 +77,9 @@ class Auto(Base):
                 return
             yield from self._part(limit)
         dfs = self._first
-        if isinstance(dfs, Depth) and dfs.left_open:
-            self._notes.append(f"{dfs.name}: {dfs.cut}")
+        if isinstance(dfs, Depth) and dfs.round and (dfs.left_open or not dfs.cut):
+            if dfs.cut:
+                self._notes.append(f"{dfs.name}: {dfs.cut}")
             self._turn(Breadth(self.plan), "some runs go round for ever")
             yield from self._part(lambda share: limit(share * 0.75))
 

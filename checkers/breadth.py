@@ -9,19 +9,22 @@ from typing import Any, NamedTuple
 
 from checkers.dfs import earliest
 from checkers.fairness import Actors
+from checkers.finding import Finding
 from checkers.graph import Search, StateGraph
 from checkers.heirs import Heirs, Names, Retraced, actor
 from checkers.judged import Ending, Judged
 from checkers.liveness import Lasso, lasso
 from checkers.ltl import Formula, Predicate, predicates
-from checkers.search import ENDLESS, Base, Limit, Plan
+from checkers.search import Base, Limit, Plan
 from checkers.spread import WIDE, Move, Spread
+from checkers.standstill import standstills
 from simkernel.errors import InternalError
 from simkernel.kernel import driver
 from simkernel.kernel.fingerprints import called, fingerprint
 from simkernel.kernel.machine import Transition
 from simkernel.settings import Settings
 
+SURE = "some runs go round for ever: who waits in them is found if nobody can ever answer"
 LOOKED, ASKED = "somebody looks at a queue", "somebody asks for the time"
 
 
@@ -152,6 +155,8 @@ class Breadth(Base):
             self.round = graph.goes_round
             held = [dict(zip(asked, here, strict=True)) for here in values]
             yield from self._rounds(run, held)
+            if self.round:
+                yield from self._waits(search, situations)
 
     def _rounds(
         self, run: Judged, values: list[dict[Predicate, bool]]
@@ -168,13 +173,25 @@ class Breadth(Base):
             if found is not None:
                 yield self._gone_round(name, found), driver.ROUND
 
+    def _waits(self, search: Search[Any], situations: Situations) -> Iterator[tuple[Judged, str]]:
+        """Make a run of each way to wait for ever while others go on."""
+        for found in standstills(search, situations):
+            wrong = [one for one in found.findings if one.kind not in self.plan.spec.expect]
+            if wrong:
+                again = self.plan.judged(self.plan.recorded())
+                self._path = [*found.stem, *found.cycle]
+                for move in self._path:
+                    again.apply(move.transition)
+                again.round = tuple(wrong)
+                yield again, driver.ROUND
+
     def notes(self) -> list[str]:
         """Say what runs without end are taken for granted to do."""
         if self.cut:
             return []
         asked = [one for one in self.plan.spec.properties.values() if isinstance(one, Formula)]
         said = [f"runs without end are {self.plan.spec.fairness}ly fair"] if asked else []
-        return [*said, ENDLESS] if self.round else said
+        return [*said, SURE] if self.round else said
 
     def _gone_round(self, name: str, found: Lasso) -> Judged:
         """Make the run of a lasso, once round.
@@ -196,7 +213,8 @@ class Breadth(Base):
             options = again.enabled()
             if set(options) != {retraced.transition(one) for one, _ in self.graph.edges[state]}:
                 raise InternalError(f"a round does not lead back: {transition} does not lead on")
-        again.round = (name, len(found.stem))
+        text = f"{name}: never fulfilled in a run that goes round from step {len(found.stem)} on"
+        again.round = (Finding("property", name, text),)
         return again
 
     def settings(self) -> Settings:

@@ -180,10 +180,11 @@ def _stuck(m: Machine, ended: str) -> list[Finding]:
         return []
     stuck = waiting(m)
     in_circles = [p for circle in circles(m, stuck) for p in circle]
-    return [_stuck_process(p) for p in stuck if p not in in_circles]
+    return [stuck_process(p) for p in stuck if p not in in_circles]
 
 
-def _stuck_process(p: Process) -> Finding:
+def stuck_process(p: Process) -> Finding:
+    """Give the finding of a process that waits for what never comes."""
     why = getattr(p.want, "why", None)
     if why is not None:
         return Finding("caller stuck", str(p.pid), f"{p.pid} waits for ever in {why}")

@@ -122,6 +122,10 @@ class Search(Generic[Node]):
         layer, self._waiting = self._waiting, []
         return layer
 
+    def number_of(self, key: Hashable) -> int:
+        """Give the number of a state that was reached."""
+        return self._numbers[key]
+
     def reached(self, key: Hashable, came: tuple[int, Any] | None) -> tuple[int, bool]:
         """Number the state with a key, reached by an edge; tells whether it is new."""
         graph = self.graph

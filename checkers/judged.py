@@ -52,8 +52,7 @@ class Judged:
             parameters, settings, snapshots=snapshots, tape=tape, kind=kind
         )
         self.m.checking = True
-        # Of a run that goes round for ever: which property it fails, and where the round begins.
-        self.round: tuple[str, int] | None = None
+        self.round: tuple[Finding, ...] = ()  # what is wrong with a run that goes round for ever
         self.judges = Judges()
         self.m.listens(self.judges)
         self.ok = self.monitor.step(self.m) if self.monitor.watching else True
@@ -87,10 +86,8 @@ class Judged:
 
     def findings(self, ended: str) -> list[Finding]:
         """Give what is wrong with the run; of one that was cut by its budget only what grows."""
-        if self.round is not None:
-            name, start = self.round
-            text = f"{name}: never fulfilled in a run that goes round from step {start} on"
-            return [Finding("property", name, text)]
+        if self.round:
+            return [*self.round]
         if ended == driver.FAILED:
             found = self.monitor.findings(self.m, ended)
             return [one for one in found if one.kind not in self.expect]

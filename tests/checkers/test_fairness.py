@@ -157,9 +157,10 @@ def round_of(fairness: str, *, gives_up: bool) -> tuple[list[str], list[str]]:
     """Give the way into the round of the search, and the round."""
     search = Breadth(Plan(watched(fairness), {"gives_up": gives_up}))
     for run, _ in search.ends(lambda share: ""):
-        if run.round is not None:
+        if run.round:
             names = [str(transition) for transition, *_ in search._path]
-            return names[: run.round[1]], names[run.round[1] :]
+            start = int(run.round[0].text.split()[-2])  # … from step N on
+            return names[:start], names[start:]
     raise AssertionError("no round was found")
 
 

@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkers import ltl
+from checkers.breadth import SURE
 from checkers.check import Budget, check
 from checkers.dfs import Dfs
 from checkers.evidence import gather
 from checkers.fairness import Actors
 from checkers.graph import StateGraph, explored
 from checkers.liveness import lasso
-from checkers.search import ENDLESS, Plan
+from checkers.search import Plan
 from checkers.strategies import strategy
 from simkernel import (
     Exit,
@@ -280,8 +281,8 @@ def test_what_fairness_brings_about_holds() -> None:
     assert (got.word, got.complete) == ("Held", True)
     assert verdict(a_light_that_breaks, {"breaks": eventually(is_in("broken"))}).word == "Held"
     strong = verdict(a_light, good, "strong")
-    assert (strong.word, got.notes) == ("Held", ("runs without end are weakly fair", ENDLESS))
-    assert strong.notes == ("runs without end are strongly fair", ENDLESS)
+    assert (strong.word, got.notes) == ("Held", ("runs without end are weakly fair", SURE))
+    assert strong.notes == ("runs without end are strongly fair", SURE)
     stays = {"stays": always(eventually(is_in("on")))}
     assert verdict(a_light_that_breaks, stays).word == "Violated"
 

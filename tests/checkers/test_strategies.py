@@ -117,9 +117,11 @@ def test_auto_walks_with_what_is_left_of_the_budget():
         elapsed=lambda: next(spent),
     )  # fmt: skip
     assert (verdict.word, verdict.complete) == ("Held", False)
-    (note,) = verdict.notes
-    assert note.startswith("auto picked rf, because")
-    assert note.endswith("until the budget of 50 s is spent; then a portfolio")
+    first, note = verdict.notes
+    assert first.startswith("rf: ")
+    assert first.endswith("runs until the budget of 50 s is spent")
+    assert note.startswith("auto picked dfs, because situations may be fewer than classes: ")
+    assert note.endswith("until the budget of 75 s is spent; then a portfolio")
 
 
 @declared(properties={"one at most": always(lambda world: len(world.logged) < 2)})
