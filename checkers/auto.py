@@ -81,7 +81,7 @@ class Auto(Base):
             if dfs.cut:
                 self._notes.append(f"{dfs.name}: {dfs.cut}")
             self._turn(Breadth(self.plan), "some runs go round for ever")
-            yield from self._part(lambda share: limit(share * 0.75))
+            yield from self._part(lambda share: limit(share * 0.9))
 
     def _turn(self, search: Depth | Breadth, why: str) -> None:
         self._now = self._first = search

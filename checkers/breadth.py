@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from math import inf
 from typing import Any, NamedTuple
@@ -156,7 +156,7 @@ class Breadth(Base):
             held = [dict(zip(asked, here, strict=True)) for here in values]
             yield from self._rounds(run, held)
             if self.round:
-                yield from self._waits(search, situations)
+                yield from self._waits(search, situations, cut)
 
     def _rounds(
         self, run: Judged, values: list[dict[Predicate, bool]]
@@ -173,9 +173,11 @@ class Breadth(Base):
             if found is not None:
                 yield self._gone_round(name, found), driver.ROUND
 
-    def _waits(self, search: Search[Any], situations: Situations) -> Iterator[tuple[Judged, str]]:
+    def _waits(
+        self, search: Search[Any], situations: Situations, cut: Callable[[], bool]
+    ) -> Iterator[tuple[Judged, str]]:
         """Make a run of each way to wait for ever while others go on."""
-        for found in standstills(search, situations):
+        for found in standstills(search, situations, cut):
             wrong = [one for one in found.findings if one.kind not in self.plan.spec.expect]
             if wrong:
                 again = self.plan.judged(self.plan.recorded())

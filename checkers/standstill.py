@@ -9,7 +9,7 @@ situation: then it is the same ones, whatever they are called there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from checkers.finding import Finding
@@ -33,10 +33,12 @@ class Standstill(NamedTuple):
     findings: list[Finding]
 
 
-def standstills(search: Search[Any], visits: Visits) -> Iterator[Standstill]:
-    """Give one for each part of the graph in which somebody waits for ever."""
+def standstills(
+    search: Search[Any], visits: Visits, cut: Callable[[], bool]
+) -> Iterator[Standstill]:
+    """Give one for each part of the graph in which somebody waits for ever, until it is cut."""
     for part in _ends(search.graph):
-        found = _in(search, visits, part)
+        found = _in(search, visits, cut, part)
         if found is not None:
             yield found
 
@@ -55,7 +57,9 @@ def _ends(graph: StateGraph) -> Iterator[int]:
             yield min(part)
 
 
-def _in(search: Search[Any], visits: Visits, first: int) -> Standstill | None:
+def _in(
+    search: Search[Any], visits: Visits, cut: Callable[[], bool], first: int
+) -> Standstill | None:
     """Go through all that follows a situation, and see who waits all the time."""
     run = visits.run
     stem = search.graph.path(first)
@@ -68,6 +72,8 @@ def _in(search: Search[Any], visits: Visits, first: int) -> Standstill | None:
     last: tuple[int, Move] | None = None
     left = [(first, home)] if stuck else []
     while left and stuck:
+        if cut():
+            return None
         state, node = left.pop()
         for move in visits.leave(node):
             now = _callers(run.m)
