@@ -268,9 +268,10 @@ def _verdict(spec: Spec, search: Search, network: str, state: _Progress) -> Verd
     if missed and word == "Held":
         word = "Violated" if complete else "Inconclusive"
     if state.budget_hits and word == "Inconclusive":
-        state.cut = (
-            "the effect budget was hit: raise --effects, or see whether a process never waits"
-        )
+        advice = "raise --effects, or see whether a process never waits"
+        if spec.horizon_ms is not None and search.seen is None:
+            advice = "the horizon ends only runs with drawn times, as --strategy portfolio makes"
+        state.cut = f"the effect budget was hit: {advice}"
     searched = Searched(
         strategy=search.name,
         network=network,

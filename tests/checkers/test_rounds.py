@@ -261,3 +261,16 @@ def test_what_is_expected_is_not_found() -> None:
 def test_limit_a_message_that_never_comes_is_not_found_while_others_go_on() -> None:
     """It may be meant: a process that waits to be told to stop."""
     assert verdict(mutely, {}, "bfs").word == "Held"
+
+
+def test_a_horizon_ends_only_runs_with_drawn_times_and_that_is_said() -> None:
+    declared = of(spec(horizon_ms=1_000)(mutely))
+    got = check(declared, {}, strategy="rf")
+    assert (got.word, got.searched.why_stopped) == (
+        "Inconclusive",
+        (
+            "the effect budget was hit: the horizon ends only runs with drawn times, "
+            "as --strategy portfolio makes"
+        ),
+    )
+    assert check(declared, {}, strategy="portfolio").word == "Held"
