@@ -11,10 +11,11 @@ from checkers.by_classes import of_situations
 from checkers.dfs import Dfs, Walk
 from checkers.judged import Ending, Judged
 from checkers.liveness import left_open
-from checkers.search import ANY_TIME, ENDLESS, Base, Limit, Plan
+from checkers.search import ANY_TIME, Base, Limit, Plan
 from checkers.split import Label, Split
 from simkernel.settings import Settings
 
+ENDLESS = "some runs go round for ever: judged by the properties, not by who waits for ever in them"
 PROBE = 256
 """So many transitions one process makes before it asks others to help."""
 

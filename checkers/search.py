@@ -10,7 +10,6 @@ from checkers.judged import Judged
 from simkernel.settings import Settings
 from simkernel.spec import Spec
 
-ENDLESS = "some runs go round for ever: judged by the properties, not by who waits for ever in them"
 STEP_MS = (0.0, 10.0)
 ANY_TIME, BOUNDED = "any", "bounded"
 RUN_MAX = 5_000

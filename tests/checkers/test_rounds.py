@@ -10,7 +10,7 @@ import pytest
 
 from checkers.breadth import SURE
 from checkers.check import Budget, check
-from checkers.search import ENDLESS
+from checkers.depth import ENDLESS
 from checkers.verdict import Verdict
 from simkernel import (
     GenServer,
