@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from copy import copy
 from operator import itemgetter
 from typing import Any, TypeVar
 
@@ -23,6 +24,7 @@ Told = TypeVar("Told")
 
 SITUATIONS_MAX = 300_000  # remembered by their plain names, of some 200 bytes each
 PIECES_MAX = 300_000  # of one process
+TIED_MAX = 8  # of processes that are alike, whose times are compared each with each
 
 
 def fingerprint(m: Machine, marked: Iterable[Pid | Ref] = ()) -> bytes:
@@ -260,8 +262,7 @@ class _Walk:
         if len(self.done) < len(self.processes) + self.dead:
             left = [p for pid, p in self.processes.items() if pid not in self.done]
         while left:
-            first = min(left, key=self._blank_key)
-            self.rename(first.pid)
+            self.rename(self._first(left).pid)
             self._reachable()
             left = [p for p in left if p.pid not in self.done]
         self._channels()
@@ -290,11 +291,49 @@ class _Walk:
     def _term(self, term: Any) -> None:
         self.out.append(canonical(term, self.rename))
 
-    def _blank_key(self, p: Process) -> Any:
-        # Without names; where that ties, by creation: two such situations may then be told apart
-        # although they are equal, which costs a visit and hides nothing.
+    def _first(self, left: list[Process]) -> Process:
+        """Choose who is walked next of those that nobody knows, by as little as tells them apart:
+        what they are, what is seen from them, and their times."""
+        tied = _least(left, self._blank)
+        if len(tied) > 1:
+            seen = {p.pid: self._seen_from(p) for p in tied}
+            tied = _least(tied, lambda p: seen[p.pid][0])
+            if 1 < len(tied) <= TIED_MAX:
+                groups = {p.pid: seen[p.pid][1] for p in tied}
+                tied = _least(tied, lambda p: self._moments(p.pid, groups))
+        # By creation: two such situations may be told apart although they are equal, which costs a
+        # visit and hides nothing. Known are pairs that only a third can tell apart.
+        return min(tied, key=_path)
+
+    def _blank(self, p: Process) -> bytes:
+        """Encode a process by itself, with the names that have a number."""
         origin = p.base[0] if p.base is not None else None
-        return canonical((_record(p), p.ancestors, origin, _told(p)), _blank), p.pid.path
+        return canonical((_record(p), p.ancestors, origin, _told(p)), self._peek)
+
+    def _seen_from(self, p: Process) -> tuple[bytes, list[Any]]:
+        """Give what a walk would encode that goes on from a process, and whom it would number."""
+        walk = copy(self)
+        walk.out, walk.done, walk.rename = [], set(self.done), Renaming()
+        walk.rename.numbers = dict(self.rename.numbers)
+        walk.rename(p.pid)
+        walk._reachable()
+        return b"".join(walk.out), list(walk.rename.numbers)[len(self.rename.numbers) :]
+
+    def _moments(self, pid: Pid, groups: dict[Pid, list[Any]]) -> tuple[str, list[str]]:
+        """Tell how the times of a group are to those that have a number, and to other groups."""
+        own = groups[pid]
+        others = (self._clocked([*own, *group]) for other, group in groups.items() if other != pid)
+        return self._clocked([*self.rename.numbers, *own]), sorted(others)
+
+    def _clocked(self, names: list[Any]) -> str:
+        """Give the times that belong to names."""
+        m = self.m
+        processes = [self.processes[name] for name in names if name in self.processes]
+        timers = [m.timers[name] for name in names if name in m.timers]
+        timers += [p.timer for p in processes if p.timer is not None]
+        since = [] if m.bounded is None else m.bounded.going_on(processes, [])
+        held = [name for name in names if type(name) is Instant]
+        return repr(m.clock.key(timers, held, since))
 
     def _table_key(self, table: Table) -> Any:
         return (table.named, table.name, table.ref.owner, table.ref.index)
@@ -377,8 +416,11 @@ def _table(table: Table) -> Any:
     return ("table", table.ref, table.owner, options, rows)
 
 
-def _blank(_: Any) -> int:
-    return -1
+def _least(processes: list[Process], key: Callable[[Process], Any]) -> list[Process]:
+    """Give those whose key is the least."""
+    keys = [key(p) for p in processes]
+    least = min(keys)
+    return [p for p, one in zip(processes, keys, strict=True) if one == least]
 
 
 def _record(p: Process) -> Any:

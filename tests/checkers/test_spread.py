@@ -16,6 +16,7 @@ from checkers.check import Budget, check
 from checkers.dfs import Dfs, Walk
 from checkers.graph import Search
 from checkers.search import ANY_TIME, BOUNDED, Plan
+from simkernel import ets, receive, spawn
 from simkernel.spec import Spec, of
 from tests.checkers.one_change import main_of, talk
 from tests.checkers.test_checks_by_several import SOON, SPECS
@@ -122,6 +123,49 @@ def test_a_walk_is_cut_where_the_search_is(most: int) -> None:
 
 
 # --- Of a check --------------------------------------------------------------------------------
+
+
+def alike(seed: int) -> Spec:
+    """Give a few processes that nobody knows, and that do the same; main may find what they did."""
+    draw = random.Random(f"alike {seed}")
+    operations = [draw.choice(("count", "look", "wait")) for _ in range(draw.choice((2, 3)))]
+    wrong = draw.randrange(1, 3)
+
+    async def worker() -> None:
+        for operation in operations:
+            if operation == "count":
+                await ets.update_counter("t", "n", 1)
+            elif operation == "wait":
+                await receive(after=5)
+            elif await ets.lookup("t", "n") == [("n", wrong)]:
+                await ets.insert("t", ("hit", True))
+
+    async def starter() -> None:
+        for _ in range(2):
+            spawn(worker)
+
+    async def main() -> None:
+        await ets.new("t", named=True, access="public")
+        await ets.insert("t", ("n", 0))
+        spawn(starter)
+        await receive("never", after=7)
+        assert not await ets.lookup("t", "hit"), "somebody looked in time"
+
+    return of(main)
+
+
+@pytest.mark.usefixtures("early_help")
+def test_who_are_alike_are_searched_as_by_one() -> None:
+    """Two ways to a situation give those in it other names, and what follows is the same."""
+    found = set()
+    for seed in (2, 19, 20):
+        one = verdict(alike(seed), "dfs", "node", 1, 0)
+        assert one[6] > 300, seed
+        assert "spent" not in one[7], seed
+        for workers in (2, 3):
+            assert verdict(alike(seed), "dfs", "node", workers, 0) == one, (seed, workers)
+        found.add(one[0])
+    assert found == {"Held", "Violated"}
 
 
 # So many processes die as there are files that one of them can take away.

@@ -41,6 +41,7 @@ from simkernel.kernel.fingerprints import fingerprint
 from simkernel.kernel.machine import Machine, Transition
 from simkernel.kernel.patterns import where
 from simkernel.kernel.snapshot import restore, snapshot
+from simkernel.kernel.symbolic import SymbolicClock
 from simkernel.terms import Pid, Ref, show
 from tests.kernel.programs import (
     die,
@@ -271,6 +272,38 @@ def test_counters_and_references_that_nobody_holds_play_no_part() -> None:
 
 
 WAYS: dict[str, Any] = {}
+
+
+async def starts_two_who_wait(told: bool) -> None:
+    for _ in range(2):
+        await starts_one_who_waits() if not told else spawn(starts_one_who_waits)
+
+
+async def starts_one_who_waits() -> None:
+    spawn(idle_for_a_while)
+
+
+async def idle_for_a_while() -> None:
+    await receive(after=5)
+
+
+async def leaves_two_who_wait(told: bool) -> None:
+    spawn(starts_two_who_wait, told)
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_two_who_are_alike_are_one_situation_whoever_of_them_waits_longer(told: bool) -> None:
+    """Nobody knows them, so that only their times tell which of them is which."""
+    found = []
+    for last in (0, -1):
+        m = Machine(leaves_two_who_wait, (told,), clock=SymbolicClock(), snapshots=True)
+        m.checking = True
+        while ready := [one for one in m.enabled() if one.kind in ("start", "do")]:
+            few = min(len(one.who.path) for one in ready)
+            m.apply([one for one in ready if len(one.who.path) == few][last])
+        assert [p.timer is not None for p in m.processes.values()].count(True) == 2
+        found.append(fingerprint(m))
+    assert found[0] == found[1]
 
 
 def way(function: Any) -> Any:
