@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from math import inf
 
 from checkers.breadth import ASKED, LOOKED, Situations
@@ -101,23 +102,25 @@ class Depth(Base):
                 self.cut = fleet.lost or self.cut
                 for ending, path in split.endings.values():
                     if ending.findings:
-                        self._tell(ending, path)
+                        self._tell(ending, len(path), path.copy)
         if not split.graph.complete:
             return
         walk = Walk(split.graph, split.stopping, plan.effects, unsearched=split.unsearched)
         for runs, way in enumerate(walk.leaves(), 1):
             if runs > self.runs:
                 self.runs = runs
-                self._tell(split.endings[walk.state][0], way)
+                states = [*way]
+                ending = split.endings[walk.state][0]
+                self._tell(ending, len(states), partial(split.labels, states))
         self.timed, self.looked = walk.stopped == ASKED, walk.stopped == LOOKED
         self.round = split.graph.goes_round
         self.transitions, self.situations = walk.transitions, len(walk.seen)
         if walk.cut:
             self.cut = self.cut or _too_long(plan)
 
-    def _tell(self, ending: Ending, path: list[Label]) -> None:
-        self._path = lambda: path
-        self.plan.fleet.end(ending, len(path), self.settings)
+    def _tell(self, ending: Ending, length: int, path: Callable[[], list[Label]]) -> None:
+        self._path = path
+        self.plan.fleet.end(ending, length, self.settings)
 
     def _of_dfs(self) -> list[Label]:
         deviations = set(self._dfs.deviations())

@@ -73,20 +73,18 @@ def level_of(waiting: Iterable[Counts]) -> int | None:
 
 
 def gifts(waiting: Sequence[Counts], level: int) -> list[Gift]:
-    """Share: who has most at a level gives, once, to a lane that has nothing to do, and rather to
-    one that is likely to be with the same process.
+    """Share: who has most at a level gives to a lane that has nothing to do, and rather to one that
+    is likely to be with the same process; what it gives counts as half of what it has.
 
-    >>> gifts([{0: 3}, {}, {1: 4}, {}, {0: 9}], 0)
-    [Gift(giver=4, taker=1), Gift(giver=0, taker=2)]
+    >>> gifts([{0: 3}, {}, {1: 4}, {}, {0: 9}, {}], 0)
+    [Gift(giver=4, taker=1), Gift(giver=4, taker=2), Gift(giver=0, taker=3), Gift(giver=4, taker=5)]
     """
     ready = [_ready(counts, level) for counts in waiting]
     takers = [lane for lane, count in enumerate(ready) if not count]
-    givers = sorted(
-        (lane for lane, count in enumerate(ready) if count > 1),
-        key=lambda lane: (-ready[lane], lane),
-    )
     found = []
-    for giver in givers[: len(takers)]:
+    while takers and max(ready) > 1:
+        giver = ready.index(max(ready))
+        ready[giver] -= ready[giver] // 2
         taker = max(takers, key=lambda lane: (_near(giver, lane), -lane))
         takers.remove(taker)
         found.append(Gift(giver, taker))

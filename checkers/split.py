@@ -3,7 +3,9 @@
 Each goes as `checkers.dfs` does, and a situation is searched by who comes to it first, which a
 table that all have in common tells. What an edge leads to is told to this process, which puts the
 graph together; its states and edges are the same whoever made them, and going through it depth
-first (`checkers.dfs.Walk`) is the search that one process makes.
+first (`checkers.dfs.Walk`) is the search that one process makes. What the transitions are called
+depends on who made them, where situations differ in names only; so edges have no names, and a way
+through the graph is gone again by a machine for those that it has there.
 """
 
 from __future__ import annotations
@@ -86,11 +88,10 @@ class Found(NamedTuple):
     """What a process found since its last message; situations go by its own numbers for them."""
 
     keys: list[bytes]  # of those that are new to it, in the order of their numbers
-    labels: list[Label]
     opened: list[tuple[int, int]]  # a situation that it searches, and how many ways lead out
-    edges: list[tuple[int, int, int, int]]  # from, which way, label, to
+    edges: list[tuple[int, int, int]]  # from, which way, to
     stops: list[tuple[int, int, str]]  # from, which way, why the search is over there
-    ends: list[tuple[int, Ending, list[Label]]]
+    ends: list[tuple[int, Ending, list[Label]]]  # no way, if nothing is wrong there
     waiting: int  # branches that it could give away
     deep: bool  # whether a way was too long
 
@@ -107,26 +108,25 @@ class Digger:
         self.path: list[Label] = []
         self.known: dict[bytes, int] = {}
         self.keys: list[bytes] = []
-        self.labels: dict[Label, int] = {}
         self.stack: list[tuple[Any, list[Option], int, int, Transition]] = []
         self.deep = False
-        self._told = (0, 0)
+        self._told = 0
+        self._steps = 0
         self._empty()
 
     def _empty(self) -> None:
         self.opened: list[tuple[int, int]] = []
-        self.edges: list[tuple[int, int, int, int]] = []
+        self.edges: list[tuple[int, int, int]] = []
         self.stops: list[tuple[int, int, str]] = []
         self.ends: list[tuple[int, Ending, list[Label]]] = []
 
     def tell(self) -> None:
         """Say what was found."""
-        keys, labels = self._told
-        self._told = len(self.keys), len(self.labels)
+        keys = self.keys[self._told :]
+        self._told = len(self.keys)
         found = Found(
-            self.keys[keys:], list(self.labels)[labels:], self.opened, self.edges, self.stops,
-            self.ends, len(self.stack), self.deep,
-        )  # fmt: skip
+            keys, self.opened, self.edges, self.stops, self.ends, len(self.stack), self.deep
+        )
         self.link.send(FOUND, pickle.dumps(found))
         self._empty()
 
@@ -182,19 +182,21 @@ class Digger:
 
     def _dig(self) -> bool:
         """Go back to a branch and on from there, until nothing new comes; False if it is over."""
-        run = self.run
         saved, left, depth, here, usual = self.stack.pop()
-        run.restore(saved)
+        self.run.restore(saved)
         del self.path[depth:]
         if len(left) > 1:
             self.stack.append((saved, left[1:], depth, here, usual))
         way: tuple[int, Transition, int, Transition] | None = (*left[0], here, usual)
-        steps = 0
         while way is not None:
             way = self._go(*way)
-            steps += 1
-            if steps % OFTEN == 0 and self.link.is_told() and not self._answer():
+            self._steps += 1
+            if self._steps % OFTEN == 0 and not self._listens():
                 return False
+        return True
+
+    def _listens(self) -> bool:
+        """Say what was found, if it is much, and do what is asked; False if it is over."""
         if len(self.edges) > SELDOM:
             self.tell()
         return not self.link.is_told() or self._answer()
@@ -204,26 +206,28 @@ class Digger:
     ) -> tuple[int, Transition, int, Transition] | None:
         """Go one way; give the next, if the situation there is nobody else's."""
         run, situations = self.run, self.situations
-        label = (transition, transition == usual)
-        number = self.labels.setdefault(label, len(self.labels))
         if situations.early and looks(run.m, transition):
-            self._stop(here, at, number, LOOKED)
+            self._stop(here, at, LOOKED)
             return None
         clock = run.m.clock
         if situations.timeless:
             clock.asked = False
         run.apply(transition)
         if situations.timeless and clock.asked:
-            self._stop(here, at, number, ASKED)
+            self._stop(here, at, ASKED)
             return None
         key = situations.key(None)
+        to = self.known.get(key)
+        if to is not None and not self.deep:  # else it may have been left for its depth
+            self.edges.append((here, at, to))
+            return None
         to = self._number(key)
-        self.edges.append((here, at, number, to))
-        self.path.append(label)
+        self.edges.append((here, at, to))
+        self.path.append((transition, transition is usual))
         return self._open(to, key)
 
-    def _stop(self, here: int, at: int, label: int, why: str) -> None:
-        self.edges.append((here, at, label, here))
+    def _stop(self, here: int, at: int, why: str) -> None:
+        self.edges.append((here, at, here))
         self.stops.append((here, at, why))
 
     def _open(self, here: int, key: bytes) -> tuple[int, Transition, int, Transition] | None:
@@ -235,8 +239,8 @@ class Digger:
         options, usual = self.situations.options()
         self.opened.append((here, len(options)))
         if usual is None:
-            run = self.run
-            self.ends.append((here, run.ending(run.ended()), list(self.path)))
+            ending = self.run.ending(self.run.ended())
+            self.ends.append((here, ending, list(self.path) if ending.findings else []))
             return None
         if len(options) > 1:
             left = list(enumerate(options))[1:]
@@ -266,8 +270,6 @@ class Split:
         count = self.fleet.count
         self._opened: set[int] = set()
         self._states: list[list[int]] = [[] for _ in range(count)]  # by their numbers for them
-        self._labels: list[list[Label]] = [[] for _ in range(count)]
-        self._label: dict[Label, Label] = {}
         self._waiting = [0] * count
         self._idle: dict[int, None] = {}
         self._asked: dict[int, int] = {}  # who was asked for a branch, and for whom
@@ -297,6 +299,29 @@ class Split:
         if left and not self.deep and not self.stopping:
             raise InternalError("processes that search together have left a situation out")
         return left
+
+    def labels(self, states: list[int]) -> list[Label]:
+        """Go a way through the graph, from one state to the next; give its transitions.
+
+        Situations that are alike may be told apart (`simkernel.kernel.fingerprints`), and then by
+        names that the way here does not give: the way is that of who found what is at its end.
+        """
+        run, situations = self.situations.run, self.situations
+        keys = list(self._numbers)
+        labels: list[Label] = []
+        run.restore(situations.start)
+        for state in states:
+            saved = run.snapshot()
+            options, usual = situations.options()
+            for transition in options:
+                run.apply(transition)
+                if situations.key(None) == keys[state]:
+                    labels.append((transition, transition is usual))
+                    break
+                run.restore(saved)
+            else:
+                return self.endings[states[-1]][1]
+        return labels
 
     def _carry(self) -> None:
         """Take in what they find, and give those that are idle a branch of the others."""
@@ -366,9 +391,8 @@ class Split:
         return number
 
     def _note(self, index: int, found: Found) -> None:
-        states, labels, edges = self._states[index], self._labels[index], self.graph.edges
+        states, edges = self._states[index], self.graph.edges
         states += map(self._reached, found.keys)
-        labels += [self._label.setdefault(label, label) for label in found.labels]
         self._waiting[index] = found.waiting
         self.deep = self.deep or found.deep
         self.graph.generated += len(found.edges)
@@ -376,8 +400,8 @@ class Split:
             if states[here] not in self._opened:
                 self._opened.add(states[here])
                 edges[states[here]] = [(None, -1)] * ways
-        for here, at, label, to in found.edges:
-            edges[states[here]][at] = (labels[label], states[to])
+        for here, at, to in found.edges:
+            edges[states[here]][at] = (states[to], states[to])
         for here, at, why in found.stops:
             self.stopping[states[here], at] = why
         for here, ending, path in found.ends:

@@ -100,6 +100,6 @@ def test_what_was_found_is_kept_when_it_is_interrupted(many: Path, asked: tuple[
     assert found["searched"]["why_stopped"] == "interrupted"
     if asked[0] == "many.py":
         assert found["verdict"] == "Violated"
-        assert found["searched"]["runs"] > 10  # beyond those that one process made
+        assert found["searched"]["runs"] > 50  # beyond those that one process made
     else:
         assert found["searched"]["situations"] > 1_000
