@@ -14,6 +14,7 @@ from checkers.judged import Ending, Judged
 from checkers.liveness import left_open
 from checkers.search import ANY_TIME, Base, Limit, Plan
 from checkers.split import Label, Split
+from simkernel.kernel.driver import seldom_collected
 from simkernel.settings import Settings
 
 ENDLESS = "some runs go round for ever: judged by the properties, not by who waits for ever in them"
@@ -96,7 +97,8 @@ class Depth(Base):
 
         split = Split(fleet, situations, cut, plan.effects)
         try:
-            split.together()
+            with seldom_collected():
+                split.together()
         finally:
             if not split.graph.complete:  # what was found is not lost
                 self.cut = fleet.lost or self.cut

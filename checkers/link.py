@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import select
@@ -14,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from checkers.workers import POLL_S, failed
+from simkernel.kernel.driver import seldom_collected
 from simkernel.kernel.watchdog import watchdog
 
 STEP, REPORT, DONE, FAILED = b"S", b"R", b"D", b"F"
@@ -121,7 +123,9 @@ def _work(work: Callable[[Link], bytes], link: Link) -> None:
     """Work in a child, to the end."""
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-        with suppress(EOFError, ConnectionError):  # who waits for nobody need not know
+        gc.freeze()  # what both have is not looked at, which would make it two
+        # Who waits for nobody need not know; and nothing is collected before the last word.
+        with seldom_collected(), suppress(EOFError, ConnectionError):
             try:
                 with watchdog():
                     content = work(link)

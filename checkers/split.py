@@ -27,7 +27,6 @@ from checkers.judged import Ending
 from checkers.link import DONE, FAILED, Killed, Link, forked
 from checkers.workers import ATTEMPTS, POLL_S
 from simkernel.errors import InternalError
-from simkernel.kernel.driver import seldom_collected
 from simkernel.kernel.machine import Transition
 from simkernel.leftovers import globals_kept
 
@@ -432,7 +431,7 @@ class Split:
         """Be one of them; at the end give what was seen by the way."""
         self.fleet.child = True
         judge = self.fleet.fresh()
-        with globals_kept(self.fleet.spec.main), seldom_collected():
+        with globals_kept(self.fleet.spec.main):
             Digger(self.situations, claims, link, self.depth_max).work()
         judge.note(self.situations.run)
         return pickle.dumps(judge)
