@@ -216,15 +216,17 @@ class Plan(Change):
         return self._last
 
     def sooner(self) -> Iterator[int]:
-        """Order what is kept: first what deadlines come after, so that none has to pass that is
-        not kept, by a process that could have begun to wait later."""
-        events, early = self.run.events, 0
-        kept = [place for place in range(len(events)) if self.keep >> place & 1]
-        for place in kept:
-            if _is_deadline(self.run, events[place]):
-                early |= events[place].past
-        yield from (place for place in kept if early >> place & 1)
-        yield from (place for place in kept if not early >> place & 1)
+        """Order what is kept: who waits for a deadline that is not kept begins to wait last, so
+        that it need not pass before another. What nothing comes after may as well come late."""
+        run, keep, late = self.run, self.keep, 0
+        for place, event in enumerate(run.events):
+            before = event.before
+            if keep >> place & 1 or before < 0 or not _is_deadline(run, event):
+                continue
+            if run.after(before) & keep == 1 << before:
+                late |= 1 << before
+        kept = [place for place in range(len(run.events)) if keep >> place & 1]
+        return iter(sorted(kept, key=lambda place: late >> place & 1))
 
     def numbers(self) -> Iterator[int]:
         """Give the numbers of the events that are kept."""

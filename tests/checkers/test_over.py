@@ -87,9 +87,21 @@ async def timers_of_others() -> None:
     spawn(ticks)
 
 
+async def hears_both() -> None:
+    await receive("first", "time", after=20)
+    await receive("time", after=5)
+
+
+async def what_is_heard_first() -> None:
+    listener = spawn(hears_both)
+    spawn(tells, listener, 5)
+    spawn(tells, listener, 0)
+    send(listener, "first")
+
+
 PROGRAMS = (
     two_sleep, three_sleep_for_one, one_of_two_tells, who_links_is_gone, both_are_late,
-    a_poll_is_no_deadline, timers_of_others,
+    a_poll_is_no_deadline, timers_of_others, what_is_heard_first,
 )  # fmt: skip
 
 
