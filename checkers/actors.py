@@ -96,12 +96,9 @@ class Actors:
                         continue
                 if rank == 0:
                     return actor, options
-                late = rank, actor, options
-        if late is None:
-            return None
-        if late[0] >= 3 and not self._goes_on(late[2][0]):
-            return None
-        return late[1], late[2]
+                if rank < 3 or self._goes_on(options[0]):
+                    late = rank, actor, options
+        return None if late is None else late[1:]
 
     def ranked(self, item: Any) -> Iterator[tuple[int, Actor]]:
         if type(item) is Process:

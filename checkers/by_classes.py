@@ -11,6 +11,7 @@ from checkers.events import Identities
 from checkers.fitting import Fitting
 from checkers.judged import Judged
 from checkers.monitor import Consistent
+from checkers.recorder import Recorder
 from checkers.reduction import Reduction
 from checkers.search import ANY_TIME, RUN_MAX, Base, Limit, Plan
 from checkers.shared import Shared
@@ -20,6 +21,7 @@ from simkernel.choice import First
 from simkernel.errors import UsageError
 from simkernel.kernel import driver
 from simkernel.kernel.machine import Machine, Transition
+from simkernel.kernel.process import AT_REST
 from simkernel.settings import Settings
 from simkernel.spec import Spec
 
@@ -186,7 +188,7 @@ class ByClasses(Base):
         recorder = self.reduction.recorder
         assert recorder is not None
         plan = replace(self.plan, time=ANY_TIME)
-        picks = deviations(plan.judged(plan.recorded()).m, recorder.made())
+        picks = deviations(plan.judged(plan.recorded()).m, returning_last(recorder))
         return replace(plan.recorded(), picks=picks)
 
     def notes(self) -> list[str]:
@@ -223,6 +225,22 @@ def beyond_classes(spec: Spec) -> str:
         if not (isinstance(what, Consistent) or blind_to_pace(what)):
             return name
     return ""
+
+
+def returning_last(recorder: Recorder) -> list[Transition]:
+    """Give the path of a class as the machine makes it.
+
+    Once main has returned no deadline keeps a run going, which those of a class need not know: if
+    one passes after that, main returns last, which no other event comes after.
+    """
+    path, m = recorder.made(), recorder.m
+    if m.root.status != AT_REST or m.settle:
+        return path
+    mine = Transition("do", m.root.pid)
+    at = len(path) - 1 - path[::-1].index(mine)
+    if any(step.kind in ("fire", "expire", "timeout") for step in path[at:]):
+        path.append(path.pop(at))
+    return path
 
 
 def deviations(m: Machine, path: list[Transition]) -> tuple[tuple[int, str], ...]:

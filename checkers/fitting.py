@@ -15,6 +15,7 @@ from checkers.judged import Judged
 from checkers.monitors import told_by
 from checkers.recorder import Recorder
 from simkernel.kernel.machine import Transition
+from simkernel.kernel.process import AT_REST
 
 DEADLINES = frozenset({"fire", "expire", "done", "timeout"})
 TURNS_MAX = 200
@@ -32,6 +33,9 @@ class Fitting:
         self.path: list[Transition] = []
         self.gave_up = False  # whether orders were left that were not tried
         self._events = recorder.events
+        m = recorder.m  # once main has returned, deadlines alone keep no run going
+        is_over = m.root.status == AT_REST and not m.settle
+        self._return = 1 << recorder.last["body", m.root.pid] if is_over else 0
         self._all = (1 << len(recorder.events)) - 1 if only is None else only
         ends = [event.at for event in recorder.events[1:]] + [len(recorder.path)]
         ghosts = recorder.monitors.ghosts
@@ -92,7 +96,7 @@ class Fitting:
         return bool(p.mailbox and p.mailbox[p.match] == receive.got.content)
 
     def _units(self, done: int) -> list[Unit]:
-        """List what may come next: a step, a deadline, then the other steps."""
+        """List what may come next: a step, a deadline, main's return, then the other steps."""
         enabled = self.run.enabled()
         left = self._all & ~done
         ready = [
@@ -102,8 +106,9 @@ class Fitting:
             and event.past & ~done == 1 << place
             and (event.step in enabled or self._is_vain(event))
         ]
-        steps = [unit for unit in ready if unit[1][0].kind not in DEADLINES]
-        late = [unit for unit in ready if unit not in steps]
+        back = [unit for unit in ready if unit[0] == self._return]
+        late = [unit for unit in ready if unit[1][0].kind in DEADLINES]
+        steps = [unit for unit in ready if unit not in back and unit not in late]
         known = [unit[1][0] for unit in late]
         passing = [(0, [t]) for t in enabled if t.kind == "expire" and t not in known]
-        return [*steps[:1], *late, *passing, *steps[1:]]
+        return [*steps[:1], *late, *back, *passing, *steps[1:]]

@@ -99,6 +99,7 @@ class Explored(History):
         self.until = recorder.until
         self.own = recorder.own
         self.left = self._left(recorder)
+        self.returned = self._returned(recorder)
         self.crashes = list(self._crashes(recorder))
         self.crashed: int = sum(
             1 << place
@@ -137,6 +138,14 @@ class Explored(History):
                 gone |= self.after(place)
         self.all &= ~gone
         return tuple(first)
+
+    @staticmethod
+    def _returned(recorder: Recorder) -> int:
+        """Give the place of main's return, after which deadlines alone keep no run going; or -1."""
+        m = recorder.m
+        if m.root.status != AT_REST or m.settle:
+            return -1
+        return recorder.last[("body", m.root.pid)]
 
     @staticmethod
     def _left(recorder: Recorder) -> list[Actor]:
@@ -184,7 +193,7 @@ class Change:
         self.run = run
         self.keep = keep
         self.actor = actor
-        self.want = want  # None, a Transition, a Message to take, or "timeout"
+        self.want = want  # None, a Transition, a Message to take, "timeout", or "over": nobody
         self.place = place  # of the receive that takes another message
 
 
@@ -206,6 +215,23 @@ class Plan(Change):
             self._last = tuple(self.run.last_of(self.keep))
         return self._last
 
+    def sooner(self) -> Iterator[int]:
+        """Order what is kept: who waits for a deadline that is not kept begins to wait last, so
+        that it need not pass before another. What nothing comes after may as well come late."""
+        run, keep, late = self.run, self.keep, 0
+        for place, event in enumerate(run.events):
+            before = event.before
+            if keep >> place & 1 or before < 0 or not _is_deadline(run, event):
+                continue
+            if run.after(before) & keep == 1 << before:
+                late |= 1 << before
+        kept = [place for place in range(len(run.events)) if keep >> place & 1]
+        return iter(sorted(kept, key=lambda place: late >> place & 1))
+
+    def numbers(self) -> Iterator[int]:
+        """Give the numbers of the events that are kept."""
+        return (e.number for place, e in enumerate(self.run.events) if self.keep >> place & 1)
+
     @property
     def crashes(self) -> int:
         """How many crashes happen in it."""
@@ -213,6 +239,8 @@ class Plan(Change):
 
     def expected(self, identities: Identities) -> Iterator[int]:
         """Give the events that the plan may end with, of those that are known at all."""
+        if self.want == "over":
+            return
         run, keep = self.run, self.keep
         at = run.previous(self.actor, keep)
         previous = -1 if at < 0 else run.events[at].number
@@ -281,6 +309,8 @@ def plans(run: Explored) -> Iterator[Plan]:
             yield Plan(run, keep, actor)
     if run.left:
         yield from _before_the_end(run)
+    if run.returned >= 0:
+        yield from _over_sooner(run)
     for keep, pid in run.crashes:
         yield Plan(run, keep, ("fault", pid))
 
@@ -403,7 +433,37 @@ def _before_the_end(run: Explored) -> Iterator[Plan]:
         if over >> place & 1 or event.step.kind in ("fire", "expire", "timeout"):
             continue
         for actor in run.left:
-            yield Plan(run, run.all & ~(1 << place), actor)
+            keep = run.all & ~(1 << place)
+            if actor[0] == "body":  # it handles all that has arrived before its time is over
+                keep = run.handled_all(keep, actor[1])
+                if run.previous(actor, keep) != run.last[actor]:
+                    continue
+            yield Plan(run, keep, actor)
+
+
+def _over_sooner(run: Explored) -> Iterator[Plan]:
+    """Let the run be over before a deadline passes that main did not wait for.
+
+    Such a run is part of the one at hand: that it is over makes it another.
+    """
+    for place, event in enumerate(run.events):
+        gone = run.after(place)
+        if not _is_deadline(run, event) or gone >> run.returned & 1:
+            continue
+        if not any(
+            gone >> later & 1
+            and other.actor[0] == "body"
+            and not (other.before >= 0 and gone >> other.before & 1)
+            and other.step.kind not in ("take", "timeout")
+            for later, other in enumerate(run.events)
+        ):  # otherwise somebody is at work without it
+            yield Plan(run, run.all & ~gone, event.actor, "over")
+
+
+def _is_deadline(run: Explored, event: Event) -> bool:
+    if event.step.kind == "timeout":
+        return not run.clocked and event.receive is not None and not event.receive.polls
+    return event.step.kind in ("fire", "expire")
 
 
 def event_place(run: Explored, event: Event) -> int:

@@ -325,6 +325,8 @@ class Predictor(Reduction):
         first: dict[Any, Plan] = {}
         rest = []
         for plan in plans(run):
+            if plan.want == "over":
+                continue  # nothing is changed in it
             sender = None
             if isinstance(plan.want, Message):
                 sender = run.events[plan.want.came].actor[:2]

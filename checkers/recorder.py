@@ -324,9 +324,11 @@ class Recorder(Losses):
         if p is None:
             soft = self.footprints.lost(dest, signal)
         else:
-            # Behind others a signal may find everything changed, unless it is a plain message.
-            first = not p.arrived or (signal[0] == codes.S_MESSAGE and signal[4] is None)
-            soft = first and self.footprints.at_once(p, signal)
+            # Behind others a signal may find everything changed, unless it is a plain message, or
+            # takes back a monitor of which nobody can tell.
+            plain = signal[0] == codes.S_MESSAGE and signal[4] is None
+            freely = self.footprints.keeps and signal[0] == codes.S_DEMONITOR
+            soft = (plain or freely or not p.arrived) and self.footprints.at_once(p, signal)
         if not self._known:
             self._found += self.footprints.arrival(dest, signal, soft=soft)
         if p is None:

@@ -10,7 +10,7 @@ rounds (`checkers.lanes`), which several processes may make together (`checkers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, NamedTuple
@@ -55,6 +55,7 @@ class Turn:
     said: str = ""  # of a plan that could not be made
     settled: list[Any] = field(default_factory=list)  # plans that were found impossible on the way
     waiting: Counts = field(default_factory=dict)  # what is left in the lane
+    over: bool = False  # whether its run is part of another, and over sooner
     # Of what follows other processes know nothing.
     recorder: Recorder | None = None
     plan: Plan | None = None
@@ -65,6 +66,7 @@ class Turn:
         return Turn(
             self.lane, self.what, self.level, self.numbers, self.transitions, self.too_long,
             self.flag, self.said, self.settled, self.waiting,
+            self.over,
         )  # fmt: skip
 
     def look_ahead(self) -> list[Plan]:
@@ -114,6 +116,7 @@ class Reduction:
         self.given: list[Given] = []  # on their way to another lane
         # Plans that were found impossible, or part of a class, which they will always be.
         self._settled: set[tuple[Any, ...]] = set()
+        self._over_at: set[int] = set()  # all events of a class, where it is over with them
 
     def ends(self, cut: Callable[[], bool] = lambda: False, most: float = inf) -> Iterator[Watched]:
         """Yield the machine at the end of one run of every class.
@@ -178,10 +181,17 @@ class Reduction:
 
     def _over(self, turn: Turn, explored: list[Turn]) -> Iterator[Watched]:
         """Take note of a class that is new."""
+        digest = _digest(turn.numbers)
+        if turn.over and digest in self._over_at:  # by another process, in this round
+            turn.what = "known"
+            if turn.recorder is not None:
+                turn.recorder.close()
+            return
         self.runs += 1
         self.ended += 1
         self.transitions += turn.transitions
         self.classes.add(turn.numbers)
+        self._over_at.add(digest)
         self.cut = self.cut or turn.too_long
         if turn.recorder is not None:
             recorder = self.recorder = turn.recorder
@@ -230,6 +240,8 @@ class Reduction:
             if prevented(plan):
                 self._settled.add(self._key(plan))
                 continue
+            if plan.want == "over":
+                return plan, [*plan.sooner(), -1]
             if plan.place < 0:
                 return plan, [*_places(plan.keep), -1]
             for order, keep in arrangements(plan):
@@ -246,6 +258,8 @@ class Reduction:
         key = self._key(plan)
         if key in self._settled:
             return True
+        if plan.want == "over":
+            return _digest(plan.numbers()) in self._over_at
         classes, last = self.classes, plan.last
         if any(classes.has([number, *last]) for number in plan.expected(self.identities)):
             self._settled.add(key)
@@ -263,6 +277,7 @@ class Reduction:
 
     def _make(self, turn: Turn, found: Found | None) -> None:
         """Make a run, and note in the turn what became of it."""
+        turn.over = found is not None and found[0].want == "over"
         try:
             recorder = turn.recorder = self._run(found)
         except Widen as more:
@@ -270,6 +285,11 @@ class Reduction:
             return
         if recorder is None:
             assert found is not None
+            if turn.over:
+                turn.what = "known"  # somebody is at work, which other plans tell
+                turn.settled.append(self._key(found[0]))
+                self._settled.add(turn.settled[-1])
+                return
             turn.what, turn.said = "vain", described(found[0])
             return
         turn.numbers = [event.number for event in recorder.events]
@@ -283,7 +303,10 @@ class Reduction:
         recorder = self.recorder_of(m)
         if found is not None and not self._begin(recorder, *found):
             recorder.close()
-            return None
+            plan, order = found
+            usual = [*_places(plan.keep), -1]
+            again = plan.want == "over" and order != usual
+            return self._run((plan, usual)) if again else None
         self._go_on(recorder)
         return recorder
 
@@ -299,6 +322,9 @@ class Reduction:
         for place in order:
             if place >= 0:
                 again.make(place)
+            elif plan.want == "over":
+                same = _digest(e.number for e in recorder.events) == _digest(plan.numbers())
+                return same and recorder.any(None) is None
             elif self._new(recorder, plan):
                 again.skip()
             else:
@@ -342,6 +368,10 @@ class Reduction:
                 return
             actor, options = found
             recorder.do(actor, options[0], options)
+
+
+def _digest(numbers: Iterable[int]) -> int:
+    return hash(frozenset(numbers))
 
 
 def _places(keep: int) -> Iterator[int]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from checkers.evidence import Evidence
+from checkers.finding import Finding
 from checkers.verdict import Counterexample
 from reports.because import finding_row
 from reports.case import Reel
 from reports.race import distance, order, turn_of, turning
-from reports.scene import plain
+from reports.scene import Scene, plain
 from reports.terminal import Look, around, diagram
+from simkernel.settings import Settings
 from simkernel.trace.blob import parameters_text
 
 LISTED_MAX = 200
@@ -41,11 +44,7 @@ def violation(
     """
     other = example.shown
     findings = example.findings if other is None else other.findings
-    first = findings[0]
-    shown = replace(
-        plain(Reel(evidence.events, None, "", example.settings)),
-        finding=finding_row(evidence.events, first.kind, first.process),
-    )
+    shown = scene_of(findings, evidence.events, example.settings)
     for finding in findings:
         yield f"    {finding.kind}: {shown.cast.named(finding.text)}"
     yield f"    {shown.cast.named(size(example))}"
@@ -54,8 +53,24 @@ def violation(
     if sentence := raced(example, evidence):
         yield f"    {shown.cast.named(sentence)}"
     yield ""
-    rows = around(shown, len(evidence.events), len(evidence.events))
+    yield from drawn(shown, look, f": simkernel trace show {evidence.trace}")
+    yield ""
+
+
+def scene_of(
+    findings: Sequence[Finding], events: Sequence[dict[str, Any]], settings: Settings
+) -> Scene:
+    """Give the run to draw, with the place of the first finding marked."""
+    first = findings[0]
+    return replace(
+        plain(Reel(tuple(events), None, "", settings)),
+        finding=finding_row(events, first.kind, first.process),
+    )
+
+
+def drawn(shown: Scene, look: Look | None = None, rest: str = "") -> Iterator[str]:
+    """Give the lines of the run; `rest` says where the others are, if there are too many."""
+    rows = around(shown, len(shown.reel.events), len(shown.reel.events))
     yield from diagram(shown, look or Look(), rows[:LISTED_MAX])
     if len(rows) > LISTED_MAX:
-        yield f"  … {len(rows) - LISTED_MAX} more lines: simkernel trace show {evidence.trace}"
-    yield ""
+        yield f"  … {len(rows) - LISTED_MAX} more lines{rest}"

@@ -74,8 +74,8 @@ class Spec:
             if kind not in FAULTS:
                 hint = f"Known: {', '.join(FAULTS)}."
                 raise UsageError(f"there is no fault {kind!r}", where="faults=", hint=hint)
-        if not (self.horizon_ms is None or type(self.horizon_ms) is int):
-            hint = "It is a whole number of milliseconds, or None."
+        if not (self.horizon_ms is None or (type(self.horizon_ms) is int and self.horizon_ms >= 0)):
+            hint = "It is a whole number of milliseconds from 0 on, or None."
             raise UsageError(f"{self.horizon_ms!r} is no time", where="horizon_ms=", hint=hint)
 
     def arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:

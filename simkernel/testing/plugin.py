@@ -55,14 +55,54 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Check a marked test instead of calling it."""
     mark = pyfuncitem.get_closest_marker("sim")
-    function = pyfuncitem.obj
-    if mark is None or not inspect.iscoroutinefunction(function):
+    if mark is None:
         return None
-    names = inspect.signature(function).parameters
-    given = {name: pyfuncitem.funcargs[name] for name in names}
-    sim = Sim(pyfuncitem)
-    sim.check(function, given, **mark.kwargs)
+    function = pyfuncitem.obj
+    if not inspect.iscoroutinefunction(function):
+        if mark in pyfuncitem.own_markers and "sim" not in pyfuncitem.fixturenames:
+            hint = "write `async def`, without `yield`, or ask for the fixture `sim`"
+            pytest.fail(f"marked sim, and no coroutine: nothing is checked; {hint}", pytrace=False)
+        return None
+    if mark.args:
+        pytest.fail(f"the mark sim takes options by name, not {mark.args[0]!r}", pytrace=False)
+    _check_marked(pyfuncitem, function, mark.kwargs)
     return True
+
+
+def _check_marked(
+    item: pytest.Function, function: Callable[..., Any], options: Mapping[str, Any]
+) -> None:
+    from simkernel.errors import InternalError, SimkernelError
+    from simkernel.terms import freeze
+
+    wrong = ""
+    try:
+        given = {name: item.funcargs[name] for name in inspect.signature(function).parameters}
+        for name, value in given.items():
+            freeze(value, f"argument {name}")
+        Sim(item).check(_alone(function), given, **options)
+    except InternalError:
+        raise
+    except SimkernelError as error:
+        wrong = str(error)
+    if wrong:  # said here, so that the exception is not shown as well
+        pytest.fail(wrong, pytrace=False)
+
+
+def _alone(test: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a method as a function, in each run with an object of its own, as pytest has made it."""
+    if not inspect.ismethod(test):
+        return test
+    method, kind, held = test.__func__, type(test.__self__), dict(vars(test.__self__))
+
+    async def main(**given: Any) -> Any:
+        this = kind.__new__(kind)
+        vars(this).update(held)
+        return await method(this, **given)
+
+    main.__name__, main.__qualname__ = method.__name__, method.__qualname__
+    main.__module__ = method.__module__
+    return main
 
 
 @pytest.fixture
@@ -99,6 +139,12 @@ class Sim:
             if name not in OF_CHECK + OF_SPEC:
                 known = ", ".join(OF_CHECK + OF_SPEC)
                 pytest.fail(f"sim has no option {name!r}; it has {known}", pytrace=False)
+        budget = Budget(
+            runs=self._number("runs", options, 200, least=1),
+            seconds=self._number("seconds", options, 60.0, least=0.1, kind=(int, float)),
+        )
+        seed = self._number("seed", options, 0)
+        faults = self._number("faults", options, 0, least=0)
         spec = self._spec(main, parameters or {}, options)
         if blob := self.item.config.getoption("--sim-replay"):
             return self._replayed(spec, blob)
@@ -115,12 +161,9 @@ class Sim:
                 network=network,
                 time=times,
                 known=corpus.runs(spec, source_hash(spec.path)) if corpus is not None else (),
-                budget=Budget(
-                    runs=self._option("runs", options, 200),
-                    seconds=self._option("seconds", options, 60.0),
-                ),
-                seed=self._option("seed", options, 0),
-                faults=options.get("faults", 0),
+                budget=budget,
+                seed=seed,
+                faults=faults,
                 elapsed=lambda: time.monotonic() - start,
             )
         if corpus is not None:
@@ -153,8 +196,24 @@ class Sim:
     # --- What is behind ---------------------------------------------------------------------------
 
     def _option(self, name: str, options: Mapping[str, Any], default: Any) -> Any:
-        of_session = self.item.config.getoption(f"--sim-{name}")
+        of_session = self.item.config.getoption(f"--sim-{name}", None)
         return of_session if of_session is not None else options.get(name, default)
+
+    def _number(
+        self,
+        name: str,
+        options: Mapping[str, Any],
+        default: float,
+        least: float | None = None,
+        kind: Any = int,
+    ) -> Any:
+        value: Any = self._option(name, options, default)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            what = "a whole number" if kind is int else "a number"
+            pytest.fail(f"the option {name} of sim is {what}, not {value!r}", pytrace=False)
+        if least is not None and not value >= least:
+            pytest.fail(f"the option {name} of sim is {value!r}; it is at least {least}", False)
+        return value
 
     def _spec(
         self, main: Callable[..., Any], given: Mapping[str, Any], options: Mapping[str, Any]
@@ -174,6 +233,8 @@ class Sim:
             return
         told = (one.sentence for one in verdict.known)
         lines = [f"{verdict.word} {verdict.sentence}", *told, *verdict.notes]
+        if verdict.word == "Held":
+            lines.append("    not every run was seen, which require_complete asks for")
         if verdict.counterexample is not None:
             lines += self._shown(spec, verdict)
         pytest.fail("\n".join(lines), pytrace=False)

@@ -6,6 +6,7 @@ at which the schedule has to differ from the default one.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -18,33 +19,50 @@ from checkers.findings import Finding
 from checkers.judged import Judged
 from checkers.linearizable import Model
 from checkers.monitor import linearizable
-from simkernel.choice import FAULTS
+from simkernel.choice import FAULTS, first_of, owner
 from simkernel.errors import ArgumentError
 from simkernel.kernel.effects import receive, self_, send, spawn
+from simkernel.kernel.guards import guards
+from simkernel.kernel.watchdog import watchdog
 from simkernel.otp.gen_server import GenServer
 from simkernel.settings import Settings
 from simkernel.spec import Spec, declared_of, spec
+from simkernel.trace.writer import Recorder
 
 T = TypeVar("T")
 EFFECTS_MAX = 100_000
 OPTIONS_MAX = 7  # how many of the options of a step a deviation can tell apart
+HOLD_MAX = 60  # how many steps a process is held back
+NEAR = 40  # most runs turn early; steps are drawn from here as often as from all
 
 
 @dataclass
 class Schedule:
     """The default schedule, except at a few steps: {step: which of its options, from 1 on}.
 
-    `faults` says the same of the steps at which a fault happens, if one is possible there.
+    `faults` says the same of the steps at which a fault happens, if one is possible there. `holds`
+    says where a process is slow: whoever would come first at the step comes after all others for
+    so many steps. A race needs that where one process does much before another goes on.
 
     >>> Schedule({1: 1}).pick(["a", "b"])
     'a'
     >>> Schedule(faults={0: 1}).pick(["do <root.1>", "crash <root.1>", "crash <root.2>"])
     'crash <root.2>'
+    >>> slow = Schedule(holds={0: 2})
+    >>> [slow.pick(["do <root.1>", "do <root.2>"]) for _ in range(3)]
+    ['do <root.2>', 'do <root.2>', 'do <root.1>']
     """
 
     deviations: Mapping[int, int] = field(default_factory=dict)
     faults: Mapping[int, int] = field(default_factory=dict)
+    holds: Mapping[int, int] = field(default_factory=dict)
     _step: int = field(default=0, repr=False, compare=False)
+    _held: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
+
+    def begin(self) -> None:
+        """Begin a run: an example may be run more than once."""
+        self._step = 0
+        self._held.clear()
 
     def pick(self, options: Sequence[T]) -> T:
         """Give the option of this step."""
@@ -56,7 +74,18 @@ class Schedule:
             options, wrong = usual or options, options[len(usual) :]
         if wrong and step in self.faults:
             return wrong[self.faults[step] % len(wrong)]
-        return options[self.deviations.get(step, 0) % len(options)]
+        if step in self.deviations:
+            return options[self.deviations[step] % len(options)]
+        return self._first(step, options)
+
+    def _first(self, step: int, options: Sequence[T]) -> T:
+        held = {who for who, until in self._held.items() if step < until}
+        first = first_of(options, held)
+        who = owner(str(first)) if step in self.holds else None
+        if who is None:
+            return first
+        self._held[who] = step + self.holds[step]
+        return first_of(options, {*held, who})
 
 
 def schedules(
@@ -64,13 +93,20 @@ def schedules(
 ) -> st.SearchStrategy[Schedule]:
     """Give schedules that leave the default one at up to so many of the first steps.
 
+    Up to three times they hold a process back.
     A schedule is drawn at once, and never step by step: what happens in a run cannot change what
     is drawn, and shrinking drops deviations, and faults, one by one.
     """
     which = st.integers(1, OPTIONS_MAX)
-    at = st.integers(0, steps)
+    at = _steps(steps)
     leaves = st.dictionaries(at, which, max_size=deviations)
-    return st.builds(Schedule, leaves, st.dictionaries(at, which, max_size=faults))
+    wrong = st.dictionaries(at, which, max_size=faults)
+    holds = st.dictionaries(at, st.integers(1, HOLD_MAX), max_size=min(3, deviations))
+    return st.builds(Schedule, leaves, wrong, holds)
+
+
+def _steps(most: int) -> st.SearchStrategy[int]:
+    return st.one_of(st.integers(0, min(NEAR, most)), st.integers(0, most))
 
 
 def messages() -> st.SearchStrategy[Any]:
@@ -106,6 +142,7 @@ def run_under(
 
     `network` is "node" or "cluster"; what `spec` declared of `main` counts, `properties` are added.
     """
+    __tracebackhide__ = True  # of a failing test pytest shows the test
     declared = declared_of(main)
     declared["properties"] = {**declared.get("properties", {}), **(properties or {})}
     name = getattr(main, "__name__", "main")
@@ -113,24 +150,54 @@ def run_under(
     settings = Settings(
         network=network, effects_max=EFFECTS_MAX, picker="walk", faults=len(schedule.faults)
     )
-    run = Judged(system, {}, settings)
-    schedule._step = 0  # an example may be run more than once
-    try:
-        found = run.findings(run.run(schedule, EFFECTS_MAX))
-    finally:
-        run.m.close()
+    found = _made(schedule, system, settings)
     if found:
-        raise AssertionError("\n".join(map(_line, found)))
+        raise Broken(schedule, system, settings, found)
 
 
-def _line(finding: Finding) -> str:
-    return f"{finding.kind}: {finding.text}"
+class Broken(AssertionError):
+    """What was found to be wrong; as text with the run, which is made again for that."""
+
+    def __init__(
+        self, schedule: Schedule, system: Spec, settings: Settings, found: Sequence[Finding]
+    ):
+        super().__init__(f"{found[0].kind}: {found[0].text}")
+        self.findings = tuple(found)
+        self._made = (schedule, system, settings)
+        self._text = ""
+
+    def __str__(self) -> str:
+        if not self._text:
+            self._text = self._told()
+        return self._text
+
+    def _told(self) -> str:
+        from reports.violation import drawn, scene_of
+
+        schedule, system, settings = self._made
+        tape = Recorder(keep=True)
+        _made(schedule, system, settings, tape)
+        tape.flush()
+        events = [json.loads(line) for line in tape.lines or ()]
+        shown = scene_of(self.findings, events, settings)
+        lines = [f"{one.kind}: {shown.cast.named(one.text)}" for one in self.findings]
+        return "\n".join([*lines, "", *drawn(shown)])
+
+
+def _made(schedule: Schedule, system: Spec, settings: Settings, tape: Any = None) -> list[Finding]:
+    with guards(), watchdog():
+        run = Judged(system, {}, settings, tape=tape)
+        schedule.begin()
+        try:
+            return run.findings(run.run(schedule, EFFECTS_MAX))
+        finally:
+            run.m.close()
 
 
 # --- Clients that call a server ------------------------------------------------------------------
 
 
-async def _client(main: Any, server: str, requests: Any) -> None:
+async def client_of(main: Any, server: str, requests: Any) -> None:
     for request in requests:
         await GenServer.call(server, request, timeout=None)
     send(main, "done")
@@ -145,7 +212,7 @@ def parallel_calls(start: Callable[[], Any], server: str, clients: Sequence[Any]
     async def main() -> None:
         await start()
         for requests in clients:
-            spawn(_client, self_(), server, tuple(requests))
+            spawn(client_of, self_(), server, tuple(requests))
         for _ in clients:
             await receive("done")
 
@@ -173,37 +240,51 @@ def linearizability_machine(
     if clients < 1 or calls_max < 1:
         raise ArgumentError("a machine needs at least one client and one call")
 
+    steps = _steps(40 * clients * calls_max)
+
     class Calls(RuleBasedStateMachine):
         def __init__(self) -> None:
             super().__init__()
             self.calls: list[list[Any]] = [[] for _ in range(clients)]
             self.deviations: dict[int, int] = {}
             self.faults: dict[int, int] = {}
+            self.holds: dict[int, int] = {}
 
         @rule(client=st.integers(0, clients - 1), request=requests)
         def call(self, client: int, request: Any) -> None:
             if len(self.calls[client]) < calls_max:
                 self.calls[client].append(request)
 
-        @rule(step=st.integers(0, 40 * clients * calls_max), which=st.integers(1, OPTIONS_MAX))
+        @rule(step=steps, many=st.integers(1, HOLD_MAX))
+        def hold(self, step: int, many: int) -> None:
+            self.holds[step] = many
+
+        @rule(step=steps, which=st.integers(1, OPTIONS_MAX))
         def deviate(self, step: int, which: int) -> None:
             self.deviations[step] = which
 
         @precondition(lambda self: len(self.faults) < faults)
-        @rule(step=st.integers(0, 40 * clients * calls_max), which=st.integers(1, OPTIONS_MAX))
+        @rule(step=steps, which=st.integers(1, OPTIONS_MAX))
         def go_wrong(self, step: int, which: int) -> None:
             self.faults[step] = which
 
         def teardown(self) -> None:
+            __tracebackhide__ = True
             asked = [requests for requests in self.calls if requests]
-            note(f"clients call {asked}; the schedule deviates at {self.deviations}")
-            if self.faults:
-                note(f"something goes wrong at {self.faults}")
             run_under(
-                Schedule(self.deviations, self.faults),
+                _noted(asked, Schedule(self.deviations, self.faults, self.holds)),
                 parallel_calls(start, server, asked),
                 network=network,
                 properties={"linearizable": linearizable(model, server)},
             )
 
     return Calls
+
+
+def _noted(asked: Sequence[Any], schedule: Schedule) -> Schedule:
+    note(f"clients call {asked}; the schedule deviates at {schedule.deviations}")
+    if schedule.holds:
+        note(f"whoever comes first is held back, at a step for so many, {schedule.holds}")
+    if schedule.faults:
+        note(f"something goes wrong at {schedule.faults}")
+    return schedule

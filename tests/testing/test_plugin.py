@@ -122,6 +122,96 @@ def test_an_unknown_option_of_the_mark_is_named(folder: Path) -> None:
     assert "sim has no option 'rums'; it has runs, seconds, strategy" in done.stdout
 
 
+WRONG = """
+import pytest
+
+@pytest.mark.sim("portfolio")
+async def test_unnamed():
+    pass
+
+@pytest.mark.sim({option})
+async def test_option():
+    pass
+
+@pytest.mark.sim
+def test_not_async():
+    pass
+
+@pytest.mark.sim
+async def test_argument(tmp_path):
+    pass
+
+@pytest.mark.sim(require_complete=True)
+async def test_incomplete():
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("runs='many'", "the option runs of sim is a whole number, not 'many'"),
+        ("runs=0", "the option runs of sim is 0; it is at least 1"),
+        ("seconds=True", "the option seconds of sim is a number, not True"),
+        ("faults=-1", "the option faults of sim is -1; it is at least 0"),
+        ("expect='crash'", "'crash' is no tuple"),
+        ("horizon_ms=-5", "-5 is no time"),
+    ],
+)
+def test_what_is_wrong_with_a_mark_is_said_without_a_traceback(
+    tmp_path: Path, option: str, said: str
+) -> None:
+    text = WRONG.replace("{option}", option)
+    (tmp_path / "test_wrong.py").write_text(text, encoding="utf-8")
+    told = pytest_run(tmp_path, "-q").stdout
+    assert "5 failed" in told, told
+    assert "the mark sim takes options by name, not 'portfolio'" in told
+    assert "marked sim, and no coroutine: nothing is checked" in told
+    assert "argument tmp_path is an instance of pathlib.PosixPath" in told
+    assert "not every run was seen, which require_complete asks for" in told
+    assert said in told
+    assert "plugin.py" not in told
+
+
+METHODS = """
+import pytest
+
+pytestmark = pytest.mark.sim(runs=20)
+
+class TestMany:
+    def setup_method(self):
+        self.seen = []
+
+    @pytest.fixture
+    def three(self):
+        return 3
+
+    async def test_each_run_has_an_object_of_its_own(self, three):
+        self.seen.append(three)
+        assert self.seen == [3]
+
+    async def test_fails(self):
+        assert self.seen
+
+    def test_ordinary(self):
+        pass
+
+    @pytest.mark.sim
+    def test_asks_for_the_fixture(self, sim):
+        assert sim
+"""
+
+
+def test_methods_are_checked_as_functions_are(tmp_path: Path) -> None:
+    (tmp_path / "test_methods.py").write_text(METHODS, encoding="utf-8")
+    told = pytest_run(tmp_path, "-q").stdout
+    assert "1 failed, 3 passed" in told, told
+    assert "main ○ starts test_methods.TestMany.test_fails" in told
+    (command,) = re.findall(r"replay  pytest '(\S+)' --sim-replay (\S+)", told)
+    again = pytest_run(tmp_path, "-q", command[0], "--sim-replay", command[1])
+    assert "1 failed" in again.stdout, again.stdout
+
+
 def test_verdict_and_blob_are_properties_in_junit_xml(folder: Path) -> None:
     pytest_run(folder, "-q", "test_race.py", "--junit-xml", "out.xml", "-o", "junit_family=xunit1")
     cases = ElementTree.parse(folder / "out.xml").getroot().iter("testcase")
