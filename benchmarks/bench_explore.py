@@ -21,9 +21,8 @@ from simkernel.kernel.machine import Machine
 from simkernel.kernel.symbolic import SymbolicClock
 
 ROOT = Path(__file__).resolve().parents[1]
-MANY_CLASSES = (
-    "concurrency/late_reply_fixed.py", "--strategy", "rf", "--param", "questions=6",
-)  # fmt: skip
+LATE_REPLY = ("concurrency/late_reply_fixed.py", "--strategy", "rf", "--param")
+CLASSES = {6: 6_826, 7: 27_306}  # by how many questions are asked
 RUNS = 6_000  # of a check by workers: those that learn are made by one process
 SENDERS = 6
 READERS = 8
@@ -154,14 +153,16 @@ def checked(workers: int, spec: str, *options: str, beside: int = 1) -> float:
     return float(time.perf_counter_ns() - start)
 
 
-def by_two(name: str, units: int, unit: str, spec: str, *options: str) -> Case:
+def by_two(
+    name: str, units: int, unit: str, spec: str, *options: str, target: float | None = 1.7
+) -> Case:
     """Compare two workers with one, in turns: the best of three."""
     return Case(
         name=f"explore: {name}, two workers, wall time on two cores",
         ours=partial(checked, 2, spec, *options),
         peer=partial(checked, 1, spec, *options),
         units=units,
-        target_ratio=1.7,
+        target_ratio=target,
         unit=unit,
         peer_name="one worker",
         turns=3,
@@ -178,10 +179,10 @@ def together() -> list[Case]:
     return [
         Case(
             name="explore: rf, two searches beside each other, wall time on two cores",
-            ours=partial(checked, 1, *MANY_CLASSES, beside=2),
-            peer=partial(checked, 1, *MANY_CLASSES),
-            units=2 * 6_500,
-            peer_units=6_500,
+            ours=partial(checked, 1, *LATE_REPLY, "questions=6", beside=2),
+            peer=partial(checked, 1, *LATE_REPLY, "questions=6"),
+            units=2 * CLASSES[6],
+            peer_units=CLASSES[6],
             target_ratio=None,
             unit="runs",
             peer_name="one",
@@ -197,9 +198,10 @@ def together() -> list[Case]:
             "--runs",
             str(RUNS),
         ),
-        by_two("rf", 6_500, "runs", *MANY_CLASSES),
+        by_two("rf, shorter", CLASSES[6], "runs", *LATE_REPLY, "questions=6", target=None),
+        by_two("rf", CLASSES[7], "runs", *LATE_REPLY, "questions=7"),
         by_two(
-            "dfs",
+            "dfs, shorter",
             19_504,
             "states",
             "concurrency/agent_tools_fixed.py",
@@ -207,7 +209,9 @@ def together() -> list[Case]:
             "dfs",
             "--network",
             "cluster",
+            target=None,
         ),
+        by_two("dfs", 95_523, "states", "concurrency/paxos_fixed.py", "--strategy", "dfs"),
     ]
 
 

@@ -447,8 +447,10 @@ def _over_sooner(run: Explored) -> Iterator[Plan]:
     Such a run is part of the one at hand: that it is over makes it another.
     """
     for place, event in enumerate(run.events):
+        if not _is_deadline(run, event):
+            continue
         gone = run.after(place)
-        if not _is_deadline(run, event) or gone >> run.returned & 1:
+        if gone >> run.returned & 1:
             continue
         if not any(
             gone >> later & 1

@@ -447,6 +447,10 @@ class Recorder(Losses):
         if p is None or not p.watchers or not self._is_end(p.pid):
             return False
         forgotten = m.forgotten
+        if forgotten is not None:
+            for signal, (came, _) in zip(p.arrived or (), self.queues.get(p.pid, ()), strict=True):
+                if signal[0] == codes.S_DEMONITOR and signal[2] in p.watchers:
+                    forgotten[signal[2]] = came  # in another order it is handled before the end
         if forgotten and self.monitors.forget(p, forgotten, self._before_that(causes, kill)):
             self.footprints.bonds(p, ())
         return True
