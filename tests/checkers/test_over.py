@@ -3,6 +3,10 @@ passed makes it another, for searches of classes as for plain search."""
 
 from __future__ import annotations
 
+import random
+from functools import partial
+from itertools import count
+from math import inf
 from typing import Any
 
 import pytest
@@ -11,10 +15,13 @@ from checkers.check import Budget, check
 from checkers.dfs import Dfs, Plain
 from checkers.explore import Outcome, explore, outcome
 from simkernel import (
+    TIMEOUT,
     GenServer,
     NoReply,
     Ok,
     leads_to,
+    log,
+    process_flag,
     receive,
     self_,
     send,
@@ -22,6 +29,7 @@ from simkernel import (
     sleep,
     spawn,
     spawn_link,
+    spawn_monitor,
     spec,
 )
 from simkernel.kernel.machine import Machine
@@ -105,14 +113,15 @@ PROGRAMS = (
 )  # fmt: skip
 
 
-def all_outcomes(main: Any, network: str) -> frozenset[Outcome]:
-    """Search every situation; two that differ in who has ended are told apart."""
+def all_outcomes(main: Any, network: str, most: float = inf) -> frozenset[Outcome] | None:
+    """Search every situation; two that differ in who has ended are told apart. None if there are
+    more than `most` transitions."""
     m = Machine(main, (), network=network, clock=SymbolicClock(), snapshots=True)
     m.checking = True
     search = Dfs(Plain(m), history=lambda: show(outcome(m)).encode())
-    found = frozenset(outcome(m) for _ in search.leaves())
+    found = frozenset(outcome(m) for _ in search.leaves(lambda: search.transitions > most))
     m.close()
-    return found
+    return None if search.cut else found
 
 
 @pytest.mark.parametrize("network", ["node", "cluster"])
@@ -167,3 +176,78 @@ def test_what_one_deadline_promises_of_another_is_broken(strategy: str, names: s
 def test_within_bounds_it_is_broken_too(strategy: str) -> None:
     verdict = check(of(both_idle("a", "b")), {}, strategy=strategy, budget=Budget(seconds=1e9))
     assert verdict.word == "Violated"
+
+
+# --- Random programs, of which main often returns while others wait ------------------------------
+
+KINDS = ("sleep", "sleep", "sleep", "send", "receive", "receive", "spawn", "link", "watch", "trap")
+
+
+def drawn(seed: int) -> Any:
+    """Draw up to three processes and main, each of a few operations; some set timers."""
+    draw = random.Random(f"over {seed}")
+    kinds = KINDS + ("timer",) * (draw.random() < 0.25)
+
+    def operations(most: int) -> list[tuple[str, int]]:
+        return [
+            (draw.choice(kinds), draw.choice((0, 5, 10))) for _ in range(draw.randrange(1, most))
+        ]
+
+    bodies = [(operations(4), draw.random() < 0.4) for _ in range(draw.choice((1, 2, 2, 3)))]
+    of_main = operations(3)[draw.randrange(2) :]
+
+    async def main() -> None:
+        for body, linked in bodies:
+            (spawn_link if linked else spawn)(acts, self_(), body)
+        await acts(self_(), of_main)
+
+    return main
+
+
+async def acts(main: Any, operations: list[tuple[str, int]]) -> None:
+    heard = []
+    for kind, ms in operations:
+        match kind:
+            case "sleep":
+                await sleep(ms)
+            case "send":
+                send(main, ms)
+            case "receive":
+                heard.append(await receive(after=ms) is TIMEOUT)
+            case "spawn":
+                spawn(sleeps, ms)
+            case "link":
+                spawn_link(sleeps, ms)
+            case "watch":
+                spawn_monitor(sleeps, ms)
+            case "trap":
+                process_flag("trap_exit", True)
+            case "timer":
+                send_after(self_(), "tick", ms)
+    log(tuple(heard))
+
+
+def compared(seeds: range) -> int:
+    """Compare random programs; give how many there were that both searches came to the end of."""
+    done = 0
+    for seed in seeds:
+        network = ("node", "node", "cluster")[seed % 3]
+        every = all_outcomes(drawn(seed), network, most=6_000)
+        for strategy in ("rf", "dpor") if every is not None else ():
+            found = explore(
+                drawn(seed), strategy=strategy, network=network, seconds=1_000.0,
+                elapsed=partial(next, count(0.0)),
+            )  # fmt: skip
+            if found.complete:
+                assert found.outcomes == every, (seed, network, strategy)
+                done += 1
+    return done
+
+
+def test_classes_have_every_end_of_random_programs() -> None:
+    assert compared(range(60)) > 40
+
+
+@pytest.mark.slow
+def test_classes_have_every_end_of_more_random_programs() -> None:
+    assert compared(range(1_000, 1_400)) > 300
