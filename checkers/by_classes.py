@@ -21,7 +21,6 @@ from simkernel.choice import First
 from simkernel.errors import UsageError
 from simkernel.kernel import driver
 from simkernel.kernel.machine import Machine, Transition
-from simkernel.kernel.process import AT_REST
 from simkernel.settings import Settings
 from simkernel.spec import Spec
 
@@ -234,7 +233,7 @@ def returning_last(recorder: Recorder) -> list[Transition]:
     one passes after that, main returns last, which no other event comes after.
     """
     path, m = recorder.made(), recorder.m
-    if m.root.status != AT_REST or m.settle:
+    if recorder.returned < 0:
         return path
     mine = Transition("do", m.root.pid)
     at = len(path) - 1 - path[::-1].index(mine)

@@ -15,7 +15,6 @@ from checkers.judged import Judged
 from checkers.monitors import told_by
 from checkers.recorder import Recorder
 from simkernel.kernel.machine import Transition
-from simkernel.kernel.process import AT_REST
 
 DEADLINES = frozenset({"fire", "expire", "done", "timeout"})
 TURNS_MAX = 200
@@ -33,9 +32,7 @@ class Fitting:
         self.path: list[Transition] = []
         self.gave_up = False  # whether orders were left that were not tried
         self._events = recorder.events
-        m = recorder.m  # once main has returned, deadlines alone keep no run going
-        is_over = m.root.status == AT_REST and not m.settle
-        self._return = 1 << recorder.last["body", m.root.pid] if is_over else 0
+        self._return = 1 << recorder.returned if recorder.returned >= 0 else 0
         self._all = (1 << len(recorder.events)) - 1 if only is None else only
         ends = [event.at for event in recorder.events[1:]] + [len(recorder.path)]
         ghosts = recorder.monitors.ghosts

@@ -17,7 +17,6 @@ from checkers.forced import Forced, must_of
 from checkers.histories import Entry
 from checkers.recorder import Recorder
 from simkernel.kernel.patterns import takes
-from simkernel.kernel.process import AT_REST
 from simkernel.terms import Pid
 
 
@@ -99,7 +98,7 @@ class Explored(History):
         self.until = recorder.until
         self.own = recorder.own
         self.left = self._left(recorder)
-        self.returned = self._returned(recorder)
+        self.returned = recorder.returned
         self.crashes = list(self._crashes(recorder))
         self.crashed: int = sum(
             1 << place
@@ -140,18 +139,10 @@ class Explored(History):
         return tuple(first)
 
     @staticmethod
-    def _returned(recorder: Recorder) -> int:
-        """Give the place of main's return, after which deadlines alone keep no run going; or -1."""
-        m = recorder.m
-        if m.root.status != AT_REST or m.settle:
-            return -1
-        return recorder.last[("body", m.root.pid)]
-
-    @staticmethod
     def _left(recorder: Recorder) -> list[Actor]:
         """Give the deadlines that did not pass because main had returned."""
         m = recorder.m
-        if m.root.status != AT_REST or m.settle:
+        if recorder.returned < 0:
             return []
         left: list[Actor] = [("timer", ref) for ref in m.timers]
         for pid, p in m.processes.items():

@@ -33,7 +33,7 @@ from simkernel.errors import InternalError
 from simkernel.kernel import codes
 from simkernel.kernel.channels import Channel
 from simkernel.kernel.machine import Transition
-from simkernel.kernel.process import Process, Timer
+from simkernel.kernel.process import AT_REST, Process, Timer
 from simkernel.terms import Pid, Ref
 
 # Events that leave little in the record, if they touch no way between processes: see `repeat`.
@@ -96,6 +96,13 @@ class Recorder(Losses):
     def made(self) -> list[Transition]:
         """Give the path as the machine makes it, which tells nobody in vain."""
         return [step for at, step in enumerate(self.path) if at not in self.monitors.ghosts]
+
+    @property
+    def returned(self) -> int:
+        """The place of main's return, after which deadlines alone keep no run going; or -1."""
+        m = self.m
+        over = m.root.status == AT_REST and not m.settle
+        return self.last["body", m.root.pid] if over else -1
 
     # --- What happens --------------------------------------------------------------------------
 
