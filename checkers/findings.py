@@ -10,6 +10,7 @@ from checkers.waits import circles, closed, deadlock
 from simkernel.kernel import driver
 from simkernel.kernel.ends import Death
 from simkernel.kernel.machine import Machine
+from simkernel.kernel.patterns import any_of
 from simkernel.kernel.process import WAITING, Process
 from simkernel.spec import waiting
 from simkernel.terms import Pid, Stack, show, thaw
@@ -191,7 +192,7 @@ def stuck_process(p: Process) -> Finding:
     patterns = getattr(p.want, "patterns", None)
     if patterns is None:
         return Finding("stuck", str(p.pid), f"{p.pid} waits for ever in {p.want}")
-    wanted = " or ".join(map(repr, patterns)) or "any message"
+    wanted = any_of(patterns, "any message")
     kept = len(p.mailbox or ())
     others = f"; {kept} other messages lie in its mailbox" if kept else ""
     return Finding("stuck", str(p.pid), f"{p.pid} waits for ever for {wanted}{others}")

@@ -17,6 +17,7 @@ from typing import Any
 from simkernel.errors import TermError
 from simkernel.freezing import ATOMIC
 from simkernel.kernel.machine import Machine
+from simkernel.kernel.patterns import any_of
 from simkernel.kernel.process import AT_REST, BUSY, EXITING, LIFE, WAITING, Process
 from simkernel.otp.dynamic_supervisor import Flock, Member
 from simkernel.otp.gen_server import Server
@@ -177,7 +178,7 @@ def _wanted(want: Any) -> str:
     """Say what a process waits for: a call says why it waits, a receive has its patterns."""
     why = getattr(want, "why", None)
     if why is None:
-        return " or ".join(map(repr, getattr(want, "patterns", None) or ())) or "anything"
+        return any_of(getattr(want, "patterns", None) or (), "anything")
     parts = why if type(why) is tuple else (why,)
     return " ".join(x.__qualname__ if isinstance(x, type) else str(x) for x in parts)
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from simkernel.errors import ArgumentError, ErlangError, Exit, SimkernelError, Throw
@@ -42,6 +43,7 @@ __all__ = [
     "exact_key",
     "freeze",
     "order",
+    "passing",
     "reason_of",
     "show",
     "sort_key",
@@ -89,11 +91,32 @@ def stack_of(exception: BaseException, leave_out: Callable[[str], bool] = is_our
     return Stack(reversed(frames))
 
 
+_NOBODYS: list[type[BaseException]] = [
+    KeyboardInterrupt, MemoryError, GeneratorExit, SimkernelError,
+]  # fmt: skip
+
+
+@contextmanager
+def passing(*kinds: type[BaseException]) -> Iterator[None]:
+    """Let such exceptions of a body pass, out of the run: they are for whoever makes it.
+
+    >>> with passing(LookupError):
+    ...     reason_of(KeyError("no"))
+    Traceback (most recent call last):
+    KeyError: 'no'
+    """
+    _NOBODYS.extend(kinds)
+    try:
+        yield
+    finally:
+        del _NOBODYS[len(_NOBODYS) - len(kinds) :]
+
+
 def reason_of(exception: BaseException, leave_out: Callable[[str], bool] = is_ours) -> Term:
     """Give the exit reason of a process that this exception ends (semantics §1.4).
 
-    KeyboardInterrupt, MemoryError and simkernel's own errors are nobody's exit reason: they are
-    raised again.
+    KeyboardInterrupt, MemoryError, simkernel's own errors and what `passing` names are nobody's
+    exit reason: they are raised again.
 
     >>> reason_of(Exit("boom"))
     'boom'
@@ -102,6 +125,8 @@ def reason_of(exception: BaseException, leave_out: Callable[[str], bool] = is_ou
     >>> reason_of(ValueError("no"))
     (Raised(name='ValueError', message='no'), stack[])
     """
+    if isinstance(exception, tuple(_NOBODYS)):
+        raise exception
     match exception:
         case Exit(reason=reason):
             return reason
@@ -109,8 +134,6 @@ def reason_of(exception: BaseException, leave_out: Callable[[str], bool] = is_ou
             return ("nocatch", value), stack_of(exception, leave_out)
         case ErlangError(reason=reason):
             return reason, stack_of(exception, leave_out)
-        case KeyboardInterrupt() | MemoryError() | GeneratorExit() | SimkernelError():
-            raise exception
     raised = Raised(type(exception).__name__, _text_of(exception))
     return raised, stack_of(exception, leave_out)
 

@@ -14,6 +14,9 @@ settings.register_profile("repeat", derandomize=True, deadline=None, database=No
 settings.register_profile("explore", deadline=None, max_examples=1_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
+# `check` starts a second Python each time: tests/cli/test_witness.py alone is about that.
+os.environ["SIMKERNEL_NO_WITNESS"] = "1"
+
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("vm") and not (shutil.which("erl") and shutil.which("elixir")):

@@ -6,6 +6,7 @@ import datetime
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from checkers.check import Budget, check
 from checkers.corpus import Corpus, Question
 from checkers.evidence import Evidence, gather
 from checkers.finding import known_kinds, listed
-from checkers.search import ANY_TIME, BOUNDED
+from checkers.search import ANY_TIME, BOUNDED, Plan
 from checkers.strategies import STRATEGIES, known_time
 from checkers.verdict import Again, Searched, Verdict
 from checkers.workers import Lost, Told, Workers
@@ -34,8 +35,9 @@ from simkernel.cli.options import (
     seed_option,
 )
 from simkernel.cli.reel import verdict_page, write
-from simkernel.cli.terminal import Progress, color, emit, screen
-from simkernel.errors import UnknownStrategy, UsageError
+from simkernel.cli.terminal import Progress, color, emit, failure, screen
+from simkernel.cli.witness import Compared, Witness, ways_of
+from simkernel.errors import Nondeterminism, UnknownStrategy, UsageError
 from simkernel.kernel.guards import guards
 from simkernel.kernel.watchdog import watchdog
 from simkernel.loading import find, load, source_hash
@@ -45,6 +47,7 @@ from simkernel.trace.blob import parameters_text
 PATIENCE_S = 60.0  # after the time for search and shrinking, until a worker is ended
 TRACES = Path(".simkernel")
 CORPUS = TRACES / "corpus"
+Job = tuple[str, Spec, dict[str, Any]]
 COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
 
 
@@ -155,6 +158,13 @@ COLORS = {"Held": "green", "Violated": "red", "Inconclusive": "yellow"}
     "out. A spec that needs more is reported.",
 )
 @click.option("--require-complete", is_flag=True, help="Exit 5 unless every verdict is complete.")
+@click.option(
+    "--no-witness",
+    is_flag=True,
+    envvar="SIMKERNEL_NO_WITNESS",
+    show_envvar=True,
+    help="Make no runs in a second Python, whose hash seed is another, to compare with.",
+)
 @report_option
 @quiet_option
 @json_option
@@ -186,13 +196,53 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
         )
     report = _Report(options["as_json"], options["report_path"])
     jobs = [(path, spec, parameters) for (path, spec), parameters in zip(specs, given, strict=True)]
-    with memory_kept(options["memory"], options["workers"]):
+    with memory_kept(options["memory"], options["workers"]), _witness(options) as witness:
         for job, verdict in _verdicts(jobs, options):
             path, spec, parameters = job
+            if isinstance(verdict, Verdict):
+                verdict = _witnessed(job, verdict, options, witness)
+            if isinstance(verdict, Nondeterminism):
+                if len(jobs) == 1:
+                    raise verdict
+                report.refuse(path, verdict)
+                continue
             report.add(path, spec, verdict, parameters)
             if verdict.searched.why_stopped == "interrupted":
                 report.interrupted = True
     return report.finish(options["require_complete"])
+
+
+@contextmanager
+def _witness(options: dict[str, Any]) -> Iterator[Witness | None]:
+    """Start the Python with another hash seed, unless nobody wants it."""
+    witness = None if options["no_witness"] else Witness()
+    try:
+        yield witness
+    finally:
+        if witness is not None:
+            witness.close()
+
+
+def _witnessed(
+    job: Job, verdict: Verdict, options: dict[str, Any], witness: Witness | None
+) -> Verdict | Nondeterminism:
+    """Compare runs of a spec, and the one that was found, with those under another hash seed."""
+    if witness is None or verdict.searched.why_stopped == "interrupted":
+        return verdict
+    path, spec, parameters = job
+    plan = Plan(
+        spec, parameters, options["network"], effects=options["effects"], seed=options["seed"],
+        time=options["time_model"], rare=options["rare"],
+    )  # fmt: skip
+    compared = [Compared(path, spec, parameters, ways_of(plan))]
+    example = verdict.counterexample
+    if example is not None:
+        compared.append(Compared(path, spec, example.parameters, [example.settings]))
+    try:
+        notes = dict.fromkeys(note for one in compared if (note := witness.compare(one)))
+    except Nondeterminism as error:
+        return error
+    return replace(verdict, notes=(*verdict.notes, *notes))
 
 
 def _expecting(spec: Spec, options: dict[str, Any]) -> Spec:
@@ -218,29 +268,39 @@ def _known_properties(specs: list[tuple[str, Spec]], asked: tuple[str, ...]) -> 
             )
 
 
-Job = tuple[str, Spec, dict[str, Any]]
+Checked = tuple[Job, Verdict | Nondeterminism]
 
 
-def _verdicts(jobs: list[Job], options: dict[str, Any]) -> Iterator[tuple[Job, Verdict]]:
+def _verdicts(jobs: list[Job], options: dict[str, Any]) -> Iterator[Checked]:
     """Check specs one after the other, or each in a worker; an interrupted one is the last."""
     if options["workers"] > 1 and len(jobs) > 1:
         yield from _by_workers(jobs, options)
         return
     for job in jobs:
-        verdict = _with_corpus(*job, options)
+        verdict = _sure(job, options)
         yield job, verdict
-        if verdict.searched.why_stopped == "interrupted":
+        if isinstance(verdict, Verdict) and verdict.searched.why_stopped == "interrupted":
             return
 
 
-def _by_workers(jobs: list[Job], options: dict[str, Any]) -> Iterator[tuple[Job, Verdict]]:
+def _sure(job: Job, options: dict[str, Any]) -> Verdict | Nondeterminism:
+    """Check a spec; that it is not deterministic is an answer too."""
+    try:
+        return _with_corpus(*job, options)
+    except Nondeterminism as error:
+        return error
+
+
+def _by_workers(jobs: list[Job], options: dict[str, Any]) -> Iterator[Checked]:
     start = time.monotonic()
-    workers: Workers[tuple[int, Verdict]] = Workers(
+    workers: Workers[tuple[int, Verdict | Nondeterminism]] = Workers(
         options["workers"], elapsed=lambda: time.monotonic() - start
     )
 
-    def checked(at: int) -> tuple[int, Verdict]:
-        verdict = _with_corpus(*jobs[at], {**options, "workers": 1, "quiet": True})
+    def checked(at: int) -> tuple[int, Verdict | Nondeterminism]:
+        verdict = _sure(jobs[at], {**options, "workers": 1, "quiet": True})
+        if isinstance(verdict, Nondeterminism):
+            return at, verdict
         searched = replace(verdict.searched, workers=options["workers"])
         return at, replace(verdict, searched=searched)
 
@@ -249,12 +309,15 @@ def _by_workers(jobs: list[Job], options: dict[str, Any]) -> Iterator[tuple[Job,
     said = 0
     try:
         for result in workers.each(tasks, deadline=lambda: time.monotonic() - start + patience):
-            if isinstance(result, Lost):
-                at, verdict = result.at, _lost(jobs[result.at], options, result.why)
-            else:
-                at, verdict = result
-            notes, said = workers.notes[said:], len(workers.notes)
-            yield jobs[at], replace(verdict, notes=(*verdict.notes, *notes))
+            at, verdict = (
+                (result.at, _lost(jobs[result.at], options, result.why))
+                if isinstance(result, Lost)
+                else result
+            )
+            if isinstance(verdict, Verdict):
+                verdict = replace(verdict, notes=(*verdict.notes, *workers.notes[said:]))
+                said = len(workers.notes)
+            yield jobs[at], verdict
     except KeyboardInterrupt:
         job = jobs[-1]
         yield job, _lost(job, options, "interrupted")
@@ -344,6 +407,7 @@ class _Report:
         self.objects: list[dict[str, Any]] = []
         self.verdicts: list[Verdict] = []
         self.interrupted = False
+        self.diverged = False
 
     def add(self, path: str, spec: Spec, verdict: Verdict, parameters: dict[str, Any]) -> None:
         """Keep a verdict; print it, and for a violation write and list its run."""
@@ -362,6 +426,15 @@ class _Report:
             if not self.as_json:
                 click.echo(f"report {self.page}")
 
+    def refuse(self, path: str, error: Nondeterminism) -> None:
+        """Keep that nothing can be concluded of a spec, since its runs are not the same again."""
+        self.diverged = True
+        if self.as_json:
+            told = failure(error, exit_codes.DIVERGED)["error"]
+            self.objects.append({"spec": path, "verdict": "Inconclusive", "error": told})
+        else:
+            click.echo(f"error: {error}", err=True)
+
     def finish(self, require_complete: bool) -> int:
         """Print the end; give the exit code."""
         words = [verdict.word for verdict in self.verdicts]
@@ -372,6 +445,8 @@ class _Report:
             and not all(v.complete for v in self.verdicts)
         ):
             code = exit_codes.INCONCLUSIVE
+        if self.diverged:
+            code = exit_codes.DIVERGED
         if self.interrupted:
             code = exit_codes.INTERRUPTED
         if self.as_json:

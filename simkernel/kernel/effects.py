@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from sys import _getframe
+from types import FunctionType
 from typing import Any, NamedTuple
 
 from simkernel.errors import UsageError
@@ -421,6 +422,12 @@ def receive(*patterns: Any, after: int | None = None, idle: bool = False) -> Awa
     if patterns or after is not None or idle:
         if after is not None and (type(after) is not int or after < 0):
             raise ArgumentError(f"receive(after=...) takes ms from 0 on or None, not {after!r}")
+        if FunctionType in map(type, patterns):
+            raise UsageError(
+                "a function is no pattern",
+                where="receive()",
+                hint="Write where(fn) for what it holds of, pin(fn) for the function itself.",
+            )
         return expect(Receive(patterns, after, idle))
     # Inlined from expect(), which is dear here: benchmarks/bench_machine.py.
     ctx.unawaited = RECEIVE_ANY

@@ -1,4 +1,5 @@
-"""Guards: real time, real randomness, threads and event loops inside a run are caught and named.
+"""Guards: real time, real randomness, threads, event loops, and what reaches out of the run to
+other programs or ends this one, are caught and named inside a run.
 
 While guards are up, the functions below raise ForbiddenCall when a process body calls them; anybody
 else still gets the real ones. A spec that is loaded behind guards keeps them, also for names that
@@ -8,10 +9,13 @@ it imported by `from time import time`.
 from __future__ import annotations
 
 import asyncio
+import builtins
 import datetime
 import os
 import random
 import secrets
+import socket
+import subprocess
 import sys
 import threading
 import time
@@ -26,6 +30,7 @@ from simkernel.kernel.awaited import complain, context
 
 _CLOCK = "now()"
 _SLEEP = "await work(ms), or await receive(after=ms)"
+_OUTSIDE = "a process that stands for it, with the answers that it may give"
 _CHANCE = "await choose([...]), which a check explores"
 
 FORBIDDEN: tuple[tuple[Any, tuple[str, ...], str], ...] = (
@@ -35,6 +40,13 @@ FORBIDDEN: tuple[tuple[Any, tuple[str, ...], str], ...] = (
     (random, ("random", "randint", "randrange", "choice", "choices", "shuffle", "sample", "uniform",
               "gauss", "expovariate", "getrandbits", "betavariate", "triangular"), _CHANCE),
     (os, ("urandom", "getpid"), _CHANCE),
+    (os, ("_exit", "abort", "kill"), "exit(reason), or exit(pid, reason) of another process"),
+    (os, ("fork", "system", "popen"), _OUTSIDE),
+    (subprocess, ("run", "call", "check_call", "check_output"), _OUTSIDE),
+    (subprocess.Popen, ("__init__",), _OUTSIDE),
+    (socket, ("create_connection", "create_server"), _OUTSIDE),
+    (socket.socket, ("__init__",), _OUTSIDE),
+    (builtins, ("input",), "a parameter of main"),
     (uuid, ("uuid1", "uuid4"), "make_ref()"),
     (secrets, ("token_bytes", "token_hex", "token_urlsafe", "randbelow", "choice"), _CHANCE),
     (threading.Thread, ("start",), "spawn(fn, *args)"),

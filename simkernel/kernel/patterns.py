@@ -8,13 +8,13 @@ False
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
 from simkernel.errors import UsageError
-from simkernel.terms import Frozen, equal, thaw
+from simkernel.terms import Frozen, equal, show, thaw
 
 
 class Timeout(Enum):
@@ -86,7 +86,7 @@ class pin(Pattern):
         return equal(self.value, value)
 
     def __repr__(self) -> str:
-        return f"pin({self.value!r})"
+        return f"pin({spelled(self.value)})"
 
 
 class when(Pattern):
@@ -115,7 +115,8 @@ class when(Pattern):
         )
 
     def __repr__(self) -> str:
-        return f"when({self.pattern!r}, {getattr(self.guard, '__name__', self.guard)!s})"
+        guard = getattr(self.guard, "__name__", None) or show(self.guard)
+        return f"when({spelled(self.pattern)}, {guard})"
 
 
 class Nothing(Pattern):
@@ -160,6 +161,28 @@ class Taken(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"Taken(clause={self.clause}, {self._found!r})"
+
+
+def spelled(pattern: Any) -> str:
+    """Write a pattern on one line, the same in every run: no function has its address in it.
+
+    >>> spelled(("greet", str, where(callable))), spelled([lambda: 0])
+    ("('greet', <class 'str'>, when(ANY, callable))", '[&simkernel.kernel.patterns.<lambda>@1]')
+    """
+    kind = type(pattern)
+    if kind is tuple or kind is list:
+        parts = ", ".join(map(spelled, pattern))
+        if kind is list:
+            return f"[{parts}]"
+        return f"({parts},)" if len(pattern) == 1 else f"({parts})"
+    if kind is dict:
+        return "{" + ", ".join(f"{k!r}: {spelled(part)}" for k, part in pattern.items()) + "}"
+    return show(pattern) if callable(pattern) and not isinstance(pattern, type) else repr(pattern)
+
+
+def any_of(patterns: Iterable[Any], nothing: str) -> str:
+    """Write what a receive takes; `nothing` is said where it has no pattern."""
+    return " or ".join(map(spelled, patterns)) or nothing
 
 
 def match(pattern: Any, value: Any) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from simkernel.errors import SimkernelError, StepTooLong, UsageError
+from simkernel.errors import StepTooLong, UsageError
 from simkernel.kernel import codes
 from simkernel.kernel.awaited import Awaited, Hibernated, Receive, Rest, context, forgotten
 from simkernel.kernel.effects import Again
@@ -183,8 +183,6 @@ def stopped(m: Machine, p: Process, stop: BaseException) -> Any:
         if type(stop) is not StopIteration:
             if isinstance(stop, StepTooLong):
                 raise StepTooLong(f"{p.pid} in {_innermost(stop)}") from stop
-            if isinstance(stop, (KeyboardInterrupt, MemoryError, SimkernelError)):
-                raise stop
             return (codes.END, freeze(reason_of(stop), "reason"))
         if type(stop.value) is not Again:
             return returned(m, p, stop.value)

@@ -6,6 +6,7 @@ from typing import Any
 
 from simkernel.kernel.information import function_name
 from simkernel.kernel.machine import Machine
+from simkernel.kernel.patterns import any_of
 from simkernel.kernel.process import LIFE, WAITING, Process
 from simkernel.terms import show
 
@@ -41,7 +42,7 @@ def _process(p: Process) -> dict[str, Any]:
     if p.status == WAITING and p.want is not None:
         patterns = getattr(p.want, "patterns", None) or ()
         why = getattr(p.want, "why", None)  # of a start it names a class, which is no JSON
-        seen["waits_for"] = str(why) if why else " or ".join(map(repr, patterns)) or "anything"
+        seen["waits_for"] = str(why) if why else any_of(patterns, "anything")
     save = getattr(p.body, "save", None)
     if save is not None and getattr(p.want, "idle", False):
         seen["state"] = show(_frozen(save()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 
 from checkers.dfs import outcomes
-from simkernel.errors import ArgumentError
+from checkers.findings import stuck_process
+from simkernel.errors import ArgumentError, UsageError
 from simkernel.kernel.effects import (
     alias,
     earlier,
@@ -29,6 +31,7 @@ from simkernel.kernel.effects import (
     unregister,
 )
 from simkernel.kernel.patterns import ANY, TIMEOUT, Taken, let, match, pin, when, where
+from simkernel.kernel.view import view
 from simkernel.spec import simulate
 from simkernel.terms import Map, Pid, equal
 from tests.kernel.programs import (
@@ -510,3 +513,33 @@ async def deadline_of_another() -> Any:
 @pytest.mark.rule("2.8")
 def test_after_never_runs_out_early_in_a_search() -> None:
     assert outcomes(deadline_of_another) == {True}
+
+
+@pytest.mark.rule("2.9")
+def test_a_function_is_no_pattern_unless_it_says_of_which_kind() -> None:
+    async def asks(how: str) -> Any:
+        def big(n: int) -> bool:
+            return n > 2
+
+        send(self_(), 3)
+        patterns = {"bare": big, "where": where(big), "pin": pin(big)}
+        return await receive(patterns[how], after=0)
+
+    with pytest.raises(UsageError, match=r"Write where\(fn\)"):
+        simulate(asks, "bare")
+    assert returned(asks, "where") == 3
+    assert returned(asks, "pin") is TIMEOUT
+
+
+async def waits_for(pattern: Any) -> None:
+    await receive((pattern, 1), [str])
+
+
+def test_what_is_waited_for_is_told_without_addresses() -> None:
+    """Else one failure has another text in each run, and is taken for another."""
+    m = machine(waits_for, lambda: 0)
+    finish(m)
+    told = stuck_process(m.root).text
+    assert view(m)["processes"][0]["waits_for"] in told
+    name = f"&{__name__}.test_what_is_waited_for_is_told_without_addresses.<locals>.<lambda>@"
+    assert re.sub(r"@\d+", "@", told) == f"<root> waits for ever for ({name}, 1) or [<class 'str'>]"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import os
 import random
+import socket
+import subprocess
 import threading
 import time
 from typing import Any
@@ -199,6 +202,16 @@ async def does_outside_things(what: str) -> Any:
         return datetime.datetime.now()  # noqa: DTZ005 (this is what it tests)
     if what == "chance":
         return random.random()
+    if what == "end":
+        os._exit(0)
+    if what == "program":
+        return subprocess.run(["true"], check=False)
+    if what == "started program":
+        return subprocess.Popen(["true"])
+    if what == "network":
+        return socket.socket()
+    if what == "terminal":
+        return input()
     if what == "thread":
         return threading.Thread(target=print).start()
     return asyncio.new_event_loop()
@@ -211,6 +224,11 @@ async def does_outside_things(what: str) -> Any:
         ("clock", "time.time"),
         ("date", "datetime.now"),
         ("chance", "random.random"),
+        ("end", "os._exit"),
+        ("program", "subprocess.run"),
+        ("started program", "Popen.__init__"),
+        ("network", "socket.__init__"),
+        ("terminal", "builtins.input"),
         ("thread", "Thread.start"),
         ("loop", "asyncio.new_event_loop"),
     ],

@@ -98,6 +98,9 @@ def environment() -> dict[str, str]:
     """Describe a plain terminal, and this tree rather than another one that may be installed."""
     plain = {"NO_COLOR": "1", "COLUMNS": "100", "TERM": "dumb", "PYTHONPATH": str(ROOT)}
     plain["SIMKERNEL_NO_CORPUS"] = "1"  # what was found yesterday is no matter
+    plain["SIMKERNEL_NO_WITNESS"] = (
+        "1"  # a second Python for each: tests/cli/test_witness.py has it
+    )
     inherited = {name: text for name, text in os.environ.items() if name not in TALKATIVE}
     return inherited | plain
 

@@ -294,3 +294,34 @@ def test_what_is_imported_within_a_run_may_be_compiled_there(tmp_path, monkeypat
     done = pytest_run(tmp_path, "-q")
     assert "1 passed" in done.stdout, done.stdout
     assert [*tmp_path.rglob("registry.*-pytest-*.pyc")]
+
+
+LEAVES = """
+import pytest
+from simkernel import receive, self_, send, spawn, where
+
+async def leaves():
+    pytest.skip("not today")
+
+@pytest.mark.sim
+@pytest.mark.parametrize("how", ["skip", "xfail"])
+async def test_at_once(how):
+    getattr(pytest, how)("not today")
+
+@pytest.mark.sim
+async def test_in_a_process():
+    spawn(leaves)
+
+@pytest.mark.sim
+async def test_fails():
+    pytest.fail("a finding")
+"""
+
+
+def test_a_test_may_leave_its_run(tmp_path: Path) -> None:
+    """By pytest's own ways out: a failure is a finding, the others are no matter of the system."""
+    (tmp_path / "test_leaves.py").write_text(LEAVES, encoding="utf-8")
+    done = pytest_run(tmp_path, "-q", "-rsx")
+    assert "1 failed, 2 skipped, 1 xfailed" in done.stdout, done.stdout
+    assert "Violated on node" in done.stdout
+    assert "a finding" in done.stdout
