@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from checkers.dependency import COMMUTING, GATES, Access, clash, told
@@ -162,3 +162,15 @@ def numbers_of(events: list[Event], places: int) -> list[int]:
         found.append(events[place].number)
         places ^= 1 << place
     return found
+
+
+def places(bits: int) -> Iterator[int]:
+    """Give the places of a set.
+
+    >>> list(places(0b1011))
+    [0, 1, 3]
+    """
+    while bits:
+        lowest = bits & -bits
+        yield lowest.bit_length() - 1
+        bits ^= lowest

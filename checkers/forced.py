@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from checkers.dependency import READ, WRITE, clash
-from checkers.events import Message, Taken
+from checkers.events import Message, Taken, places
 from simkernel.kernel.patterns import takes
 
 if TYPE_CHECKING:
@@ -109,18 +109,6 @@ def must_of(plan: Change) -> int:
     if type(plan.want) is Message:
         must |= run.events[plan.want.came].past | run.events[plan.want.readable].past
     return must
-
-
-def places(bits: int) -> Iterator[int]:
-    """Give the places of a set.
-
-    >>> list(places(0b1011))
-    [0, 1, 3]
-    """
-    while bits:
-        lowest = bits & -bits
-        yield lowest.bit_length() - 1
-        bits ^= lowest
 
 
 def arranged(plan: Change) -> tuple[list[int], int] | None:

@@ -12,7 +12,17 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from checkers.dependency import KILLS, READ, WRITE, clash
-from checkers.events import Actor, Event, Identities, Like, Message, last_of, nearest, numbers_of
+from checkers.events import (
+    Actor,
+    Event,
+    Identities,
+    Like,
+    Message,
+    last_of,
+    nearest,
+    numbers_of,
+    places,
+)
 from checkers.forced import Forced, must_of
 from checkers.histories import Entry
 from checkers.recorder import Recorder
@@ -34,7 +44,7 @@ class History:
         self.consumed = consumed
         self.touched: dict[Any, list[tuple[int, Any]]] = {}
         self.all = (1 << len(events)) - 1  # or fewer, closed under the past: `Explored.without`
-        self._after: dict[int, int] = {}
+        self._after: list[int] = []
         self._forced: Forced | None = None
         self.last: dict[Actor, int] = {}  # the last event of each actor
 
@@ -55,13 +65,20 @@ class History:
 
     def after(self, place: int) -> int:
         """Give an event with all that happened because of it, or after it."""
-        found = self._after.get(place)
-        if found is None:
-            found = 0
-            for later in range(place, len(self.events)):
-                if self.events[later].past >> place & 1:
-                    found |= 1 << later
-            self._after[place] = found
+        if not self._after:
+            self._after = self._all_after()
+        return self._after[place]
+
+    def _all_after(self) -> list[int]:
+        """Give it for all events: from the last on, each hands what comes after it on to those
+        that it comes right after."""
+        found = [1 << place for place in range(len(self.events))]
+        for place in range(len(self.events) - 1, -1, -1):
+            mine, before = found[place], self.events[place].direct
+            while before:
+                at = before.bit_length() - 1
+                found[at] |= mine
+                before ^= 1 << at
         return found
 
     def previous(self, actor: Actor, keep: int) -> int:
@@ -437,19 +454,20 @@ def _over_sooner(run: Explored) -> Iterator[Plan]:
 
     Such a run is part of the one at hand: that it is over makes it another.
     """
+    works = sum(
+        1 << place
+        for place, event in enumerate(run.events)
+        if event.actor[0] == "body" and event.step.kind not in ("take", "timeout")
+    )
     for place, event in enumerate(run.events):
         if not _is_deadline(run, event):
             continue
         gone = run.after(place)
         if gone >> run.returned & 1:
             continue
-        if not any(
-            gone >> later & 1
-            and other.actor[0] == "body"
-            and not (other.before >= 0 and gone >> other.before & 1)
-            and other.step.kind not in ("take", "timeout")
-            for later, other in enumerate(run.events)
-        ):  # otherwise somebody is at work without it
+        befores = (run.events[at].before for at in places(gone & works))
+        if all(before >= 0 and gone >> before & 1 for before in befores):
+            # otherwise somebody is at work without it
             yield Plan(run, run.all & ~gone, event.actor, "over")
 
 

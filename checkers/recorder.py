@@ -23,9 +23,9 @@ from checkers.events import (
     last_of,
     nearest,
     numbers_of,
+    places,
 )
 from checkers.footprints import CLOCK, Footprints, early_of
-from checkers.forced import places
 from checkers.losses import Losses
 from checkers.monitors import Monitors, taken, told_by
 from checkers.watched import Watched

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from checkers.again import Again
 from checkers.classes import Classes
-from checkers.events import Actor, Identities, Message
+from checkers.events import Actor, Identities, Message, places
 from checkers.footprints import Widen
 from checkers.lanes import LANES, Counts, Lane, gifts, level_of
 from checkers.plans import Explored, Plan, arrangements, plans
@@ -243,7 +243,7 @@ class Reduction:
             if plan.want == "over":
                 return plan, [*plan.sooner(), -1]
             if plan.place < 0:
-                return plan, [*_places(plan.keep), -1]
+                return plan, [*places(plan.keep), -1]
             for order, keep in arrangements(plan):
                 if keep == plan.keep:
                     return plan, order
@@ -259,12 +259,13 @@ class Reduction:
         if key in self._settled:
             return True
         if plan.want == "over":
-            return _digest(plan.numbers()) in self._over_at
-        classes, last = self.classes, plan.last
-        if any(classes.has([number, *last]) for number in plan.expected(self.identities)):
+            known = _digest(plan.numbers()) in self._over_at
+        else:
+            classes, last = self.classes, plan.last
+            known = any(classes.has([number, *last]) for number in plan.expected(self.identities))
+        if known:
             self._settled.add(key)
-            return True
-        return False
+        return known
 
     def _key(self, plan: Plan) -> Any:
         """Tell plans apart."""
@@ -304,7 +305,7 @@ class Reduction:
         if found is not None and not self._begin(recorder, *found):
             recorder.close()
             plan, order = found
-            usual = [*_places(plan.keep), -1]
+            usual = [*places(plan.keep), -1]
             again = plan.want == "over" and order != usual
             return self._run((plan, usual)) if again else None
         self._go_on(recorder)
@@ -372,11 +373,3 @@ class Reduction:
 
 def _digest(numbers: Iterable[int]) -> int:
     return hash(frozenset(numbers))
-
-
-def _places(keep: int) -> Iterator[int]:
-    place = 0
-    while keep >> place:
-        if keep >> place & 1:
-            yield place
-        place += 1
