@@ -33,6 +33,7 @@ class Fitting:
         self.gave_up = False  # whether orders were left that were not tried
         self._events = recorder.events
         self._return = 1 << recorder.returned if recorder.returned >= 0 else 0
+        self._is_part = only is not None
         self._all = (1 << len(recorder.events)) - 1 if only is None else only
         ends = [event.at for event in recorder.events[1:]] + [len(recorder.path)]
         ghosts = recorder.monitors.ghosts
@@ -49,15 +50,17 @@ class Fitting:
     def fits(self) -> bool:
         """Perform them all, or until a property fails; tells whether that is possible, as far as
         was tried."""
-        done, full, turns = 0, self._all, 0
+        done, turns = 0, 0
         stack: list[tuple[Any, int, int, list[Unit]]] = []
         units = self._units(done)
-        while done != full and self.run.ok:
+        longer: tuple[Any, list[Transition]] | None = None
+        while not self._is_made(done):
+            if done == self._all:
+                longer, units = longer or (self.run.snapshot(), list(self.path)), []
             while not units:
                 turns += 1
                 if not stack or turns > TURNS_MAX:
-                    self.gave_up = bool(stack)
-                    return False
+                    return self._last_resort(longer, bool(stack))
                 saved, done, depth, units = stack.pop()
                 self.run.restore(saved)
                 del self.path[depth:]
@@ -66,6 +69,21 @@ class Fitting:
             event, steps = units[0]
             done |= event
             units = self._units(done) if self._perform(event, steps) else []
+        return True
+
+    def _is_made(self, done: int) -> bool:
+        """Tell whether the run is the one that was asked for: where more can happen after its
+        events, it may be another that begins with them."""
+        if not self.run.ok:
+            return True
+        return done == self._all and (self._is_part or not self.run.enabled())
+
+    def _last_resort(self, longer: tuple[Any, list[Transition]] | None, left: bool) -> bool:
+        if longer is None:
+            self.gave_up = left
+            return False
+        saved, self.path = longer
+        self.run.restore(saved)
         return True
 
     def _perform(self, event: int, steps: list[Transition]) -> bool:

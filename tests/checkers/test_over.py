@@ -172,10 +172,14 @@ def test_what_one_deadline_promises_of_another_is_broken(strategy: str, names: s
     assert verdict.counterexample.deviations == 1
 
 
-@pytest.mark.parametrize("strategy", ["rf", "dpor"])
-def test_within_bounds_it_is_broken_too(strategy: str) -> None:
-    verdict = check(of(both_idle("a", "b")), {}, strategy=strategy, budget=Budget(seconds=1e9))
+@pytest.mark.parametrize("strategy", ["dfs", "rf", "dpor"])
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_within_bounds_it_is_broken_too(strategy: str, names: str) -> None:
+    """b is idle, and a is not yet, in a run that is over at the very moment of both deadlines."""
+    verdict = check(of(both_idle(*names)), {}, strategy=strategy, budget=Budget(seconds=1e9))
     assert verdict.word == "Violated"
+    assert verdict.counterexample is not None
+    assert verdict.counterexample.findings[0].text == "both: not fulfilled when the run ended"
 
 
 # --- Random programs, of which main often returns while others wait ------------------------------
