@@ -38,7 +38,8 @@ from simkernel.terms import Pid, Ref
 
 # Events that leave little in the record, if they touch no way between processes: see `repeat`.
 PLAIN = frozenset({"do", "start", "take", "choose"})
-ROADS = frozenset({"way", "ways", "kept"})
+ODD = frozenset({"way", "ways", "kept", "clock", "timer"})
+"""Of what touches one of these, more is kept than the event."""
 
 
 class Recorder(Losses):
@@ -150,9 +151,9 @@ class Recorder(Losses):
                 self.until[at] = body.timer.kind
         event.tells = tells
         event.plain = (
-            whole and tells is None and not watched and not self.clocked and m.faults is None
+            whole and tells is None and not watched and m.faults is None
             and len(self.lost) == lost and kind in PLAIN
-            and not any(thing[0] in ROADS for thing, _ in event.accesses)
+            and not any(thing[0] in ODD for thing, _ in event.accesses)
         )  # fmt: skip
         return event
 
