@@ -14,9 +14,10 @@ from checkers.ltl import FALSE, TRUE, Formula, Predicate, predicates
 from checkers.machines.refinement import Possible, Refinement
 from checkers.reading import Reading
 from checkers.world import World
-from simkernel.errors import SimkernelError, UsageError
+from simkernel.errors import Overrun, SimkernelError, StepTooLong, UsageError
 from simkernel.kernel import driver
 from simkernel.kernel.machine import Machine
+from simkernel.kernel.watchdog import asked
 from simkernel.terms import exact_key, show, thaw
 
 
@@ -272,8 +273,11 @@ class Monitor:
     @staticmethod
     def _asked(name: str, question: Callable[[World], Any], world: World) -> Any:
         try:
-            return question(world)
-        except SimkernelError:
+            with asked():
+                return question(world)
+        except Overrun as cut:
+            raise StepTooLong(f"property {name!r}", "it gave no answer") from cut
+        except (SimkernelError, MemoryError):
             raise
         except Exception as error:
             raise UsageError(

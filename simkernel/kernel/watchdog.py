@@ -1,7 +1,8 @@
-"""The watchdog: a step that runs for too long in real time, without an effect, is cut.
+"""The watchdog: what runs for too long in real time, without getting on, is cut.
 
-The only thing in the kernel that reads a real clock. It never decides what happens in a run: it
-ends one that would not end.
+That is a step that never waits, or code of the user's that is asked something outside of a process
+and gives no answer. The watchdog is the only thing in the kernel that reads a real clock. It never
+decides what happens in a run: it ends one that would not end.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from simkernel.errors import StepTooLong
+from simkernel.errors import Overrun, StepTooLong
 from simkernel.kernel.awaited import context
 
 SECONDS_MAX = 10.0
+EFFECTS_MAX = 1_000_000  # of one step: a loop that goes on with effects does not get on for ever
 _START = threading.Thread.start  # before guards stand in front of it
 
 
@@ -29,8 +31,21 @@ def watchdog(seconds: float = SECONDS_MAX) -> Iterator[None]:
     _START(thread)
     try:
         yield
+    except Overrun as late:  # it came when what was cut had just got on
+        raise StepTooLong from late
     finally:
         over.set()
+
+
+@contextmanager
+def asked() -> Iterator[None]:
+    """Let the watchdog look at code of the user's that runs outside of a process."""
+    context.question += 1
+    context.asking = True
+    try:
+        yield
+    finally:
+        context.asking = False
 
 
 def _watch(victim: int, seconds: float, over: threading.Event) -> None:
@@ -42,21 +57,18 @@ def _watch(victim: int, seconds: float, over: threading.Event) -> None:
             last, since = seen, time.monotonic()
         elif time.monotonic() - since > seconds:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                ctypes.c_ulong(victim), ctypes.py_object(StepTooLong)
+                ctypes.c_ulong(victim), ctypes.py_object(Overrun)
             )
             last, since = None, time.monotonic()
 
 
 def _progress() -> Any:
-    """Give what changes whenever a run gets on; None while no body is running."""
+    """Give what changes whenever a run gets on; None while no code of the user's is running."""
     process, machine = context.process, context.machine
-    if process is None or machine is None:
-        return None
-    return (
-        process.pid,
-        machine.count,
-        process.sent,
-        process.created,
-        process.made,
-        len(context.outbox),
-    )
+    if process is None:
+        return context.question if context.asking else None
+    count = -1 if machine is None else machine.count  # a body is closed without its machine
+    left = len(context.outbox)
+    if left > EFFECTS_MAX:
+        return process.pid, count
+    return process.pid, count, process.sent, process.created, process.made, left
