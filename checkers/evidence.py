@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -53,7 +55,7 @@ def gather(
     }  # fmt: skip
     if shown is not None:
         header["shown"] = told(example)
-    file = TraceFile(folder / f"{file_name(spec.name)}.jsonl", header)
+    file = TraceFile(_place(folder, file_name(spec.name), where), header)
     keep = Recorder(keep=True)
     _, ended, again = judged_run(spec, example.parameters, settings, tape=Both(file.recorder, keep))
     digest = file.recorder.hash
@@ -71,6 +73,20 @@ def gather(
     blob = Blob(where, texts, example.settings, source, digest)
     events = tuple(json.loads(line) for line in keep.lines or ())
     return Evidence(str(file.path), blob.to_text(), events)
+
+
+def _place(folder: Path, name: str, where: str) -> Path:
+    """Give where the trace goes: not on that of another spec whose file has the same name."""
+    path = folder / f"{name}.jsonl"
+    try:
+        with path.open("rb") as file:
+            theirs = json.loads(file.readline())["spec"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return path  # there is none, or none that can be read
+    if not isinstance(theirs, str) or os.path.normpath(theirs) == os.path.normpath(where):
+        return path
+    digest = hashlib.blake2b(os.path.normpath(where).encode(), digest_size=4).hexdigest()
+    return folder / f"{name}-{digest}.jsonl"
 
 
 def told(example: Counterexample) -> dict[str, Any]:
