@@ -8,6 +8,7 @@ decides what happens in a run: it ends one that would not end.
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -23,11 +24,14 @@ _START = threading.Thread.start  # before guards stand in front of it
 
 
 @contextmanager
-def watchdog(seconds: float = SECONDS_MAX) -> Iterator[None]:
-    """Watch this thread: a step longer than `seconds` gets StepTooLong."""
+def watchdog(seconds: float = SECONDS_MAX, *, parent: int = 0) -> Iterator[None]:
+    """Watch this thread: a step longer than `seconds` gets StepTooLong.
+
+    A process that was forked by `parent` ends soon after it: nobody is there to hear of its work.
+    """
     over = threading.Event()
     victim = threading.get_ident()
-    thread = threading.Thread(target=_watch, args=(victim, seconds, over), daemon=True)
+    thread = threading.Thread(target=_watch, args=(victim, seconds, over, parent), daemon=True)
     _START(thread)
     try:
         yield
@@ -48,10 +52,12 @@ def asked() -> Iterator[None]:
         context.asking = False
 
 
-def _watch(victim: int, seconds: float, over: threading.Event) -> None:
+def _watch(victim: int, seconds: float, over: threading.Event, parent: int) -> None:
     last: Any = None
     since = time.monotonic()
     while not over.wait(min(seconds / 4, 0.5)):
+        if parent and os.getppid() != parent:
+            os._exit(1)
         seen = _progress()
         if seen != last or seen is None:
             last, since = seen, time.monotonic()

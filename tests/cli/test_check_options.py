@@ -56,6 +56,7 @@ def test_files_of_one_name_in_two_folders_have_a_trace_each(tmp_path: Path) -> N
         done = simkernel("check", "a", "b", "--runs", "3", "--json", cwd=tmp_path)
         traces = [one["trace"] for one in json.loads(done.stdout)["verdicts"]]
         assert traces == [".simkernel/fails.jsonl", ".simkernel/fails-83cbef56.jsonl"]
-    headers = [json.loads((tmp_path / trace).open().readline())["spec"] for trace in traces]
+    lines = [(tmp_path / trace).read_text("utf-8").splitlines() for trace in traces]
+    headers = [json.loads(first)["spec"] for first, *_ in lines]
     assert headers == ["a/fails.py", "b/fails.py"]
     assert simkernel("replay", traces[1], cwd=tmp_path).returncode == 0

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +146,57 @@ def test_an_exception_that_closes_coroutines_ends_a_body_that_raises_it(tmp_path
     assert (code, verdict["verdict"]) == (1, "Violated")
     assert [one["kind"] for one in verdict["findings"]] == ["crash"]
     assert "GeneratorExit" in verdict["findings"][0]["text"]
+
+
+REPORTS = """
+import os
+from simkernel import always, choose, spec
+told = set()
+def watched(world):
+    if os.getpid() not in told:
+        told.add(os.getpid())
+        with open("pids", "a", encoding="ascii") as file:
+            file.write(f"{os.getpid()}\\n")
+    return True
+@spec(properties={"watched": always(watched)})
+async def main():
+    await choose(list(range(100)))
+"""
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process is there and no zombie."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    done = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip()[:1] not in ("", "Z")
+
+
+def test_workers_end_soon_after_who_forked_them_was_killed(tmp_path: Path) -> None:
+    for name in ("one.py", "two.py"):  # a worker has a whole spec, for a minute
+        (tmp_path / name).write_text(REPORTS, "utf-8")
+    options = ["--no-corpus", "--workers", "2", "--seconds", "60", "--runs", "100000000"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "simkernel", "check", "one.py", "two.py", *options], cwd=tmp_path
+    ) as parent:
+        try:
+            pids: set[int] = set()
+            for _ in range(300):
+                time.sleep(0.1)
+                if (tmp_path / "pids").exists():
+                    pids = {int(pid) for pid in (tmp_path / "pids").read_text("ascii").split()}
+                if len(pids - {parent.pid}) >= 2:
+                    break
+            assert len(pids - {parent.pid}) >= 2
+        finally:
+            parent.send_signal(signal.SIGKILL)
+    for _ in range(50):
+        left = [pid for pid in pids if is_running(pid)]
+        if not left:
+            break
+        time.sleep(0.1)
+    assert left == []
