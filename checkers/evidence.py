@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -45,7 +46,7 @@ def gather(
     `where` is how the spec is loaded again, `source` the hash of its file, `folder` gets the trace.
     Its last line has what was found, so that the trace is all that a report needs.
     """
-    folder.mkdir(exist_ok=True)
+    folder = _writable(folder)
     texts = parameters_text(example.parameters)
     shown = example.shown
     settings = shown.settings if shown is not None else example.settings
@@ -73,6 +74,18 @@ def gather(
     blob = Blob(where, texts, example.settings, source, digest)
     events = tuple(json.loads(line) for line in keep.lines or ())
     return Evidence(str(file.path), blob.to_text(), events)
+
+
+def _writable(folder: Path) -> Path:
+    """Give the folder, or where it cannot be written a new one for what is temporary: a run that
+    was found is shown wherever the check was started."""
+    try:
+        folder.mkdir(exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except OSError:
+        pass  # it is a file, or what it lies in is read-only
+    return Path(tempfile.mkdtemp(prefix="simkernel-"))
 
 
 def _place(folder: Path, name: str, where: str) -> Path:

@@ -60,3 +60,16 @@ def test_files_of_one_name_in_two_folders_have_a_trace_each(tmp_path: Path) -> N
     headers = [json.loads(first)["spec"] for first, *_ in lines]
     assert headers == ["a/fails.py", "b/fails.py"]
     assert simkernel("replay", traces[1], cwd=tmp_path).returncode == 0
+
+
+def test_what_is_found_is_shown_where_nothing_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "fails.py").write_text("async def main():\n    raise ValueError(1)\n", "utf-8")
+    (tmp_path / ".simkernel").write_text("a file", "utf-8")
+    done = simkernel("check", "fails.py", "--runs", "3", "--json", cwd=tmp_path)
+    (verdict,) = json.loads(done.stdout)["verdicts"]
+    assert (done.returncode, verdict["verdict"]) == (1, "Violated")
+    assert [note.partition(":")[0] for note in verdict["notes"]] == [
+        "3 of 3 runs show something wrong", "corpus",
+    ]  # fmt: skip
+    assert simkernel("replay", verdict["trace"], cwd=tmp_path).returncode == 0
+    assert (tmp_path / ".simkernel").read_text("utf-8") == "a file"
