@@ -38,6 +38,7 @@ FORBIDDEN: tuple[tuple[Any, tuple[str, ...], str], ...] = (
     (uuid, ("uuid1", "uuid4"), "make_ref()"),
     (secrets, ("token_bytes", "token_hex", "token_urlsafe", "randbelow", "choice"), _CHANCE),
     (threading.Thread, ("start",), "spawn(fn, *args)"),
+    (os, ("fork", "forkpty"), "spawn(fn, *args)"),
     (asyncio, ("run", "new_event_loop", "get_event_loop", "create_task", "gather"),
      "spawn(fn, *args)"),
     (asyncio, ("sleep", "wait_for"), _SLEEP),
@@ -114,6 +115,8 @@ def _all_guarded() -> list[tuple[Any, str, Any]]:
     guarded = []
     for owner, names, instead in FORBIDDEN:
         for name in names:
+            if not hasattr(owner, name):  # no system but Unix can fork
+                continue
             real = getattr(owner, name)
             guarded.append((owner, name, _guard(f"{owner.__name__}.{name}", real, instead)))
     guarded.append(

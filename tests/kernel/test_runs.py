@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import os
 import random
 import threading
 import time
@@ -201,6 +202,8 @@ async def does_outside_things(what: str) -> Any:
         return random.random()
     if what == "thread":
         return threading.Thread(target=print).start()
+    if what == "process":
+        return os.fork() or os._exit(0)
     return asyncio.new_event_loop()
 
 
@@ -212,6 +215,7 @@ async def does_outside_things(what: str) -> Any:
         ("date", "datetime.now"),
         ("chance", "random.random"),
         ("thread", "Thread.start"),
+        ("process", "os.fork"),
         ("loop", "asyncio.new_event_loop"),
     ],
 )
