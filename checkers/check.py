@@ -16,11 +16,13 @@ from checkers.shown import shown
 from checkers.shrink import smallest
 from checkers.strategies import strategy as begin
 from checkers.verdict import Again, Counterexample, Searched, Verdict
-from simkernel.errors import StepTooLong
+from simkernel.errors import Overrun, StepTooLong
 from simkernel.kernel import driver
 from simkernel.leftovers import globals_kept
 from simkernel.settings import Settings
 from simkernel.spec import Spec
+
+RESERVE = 16 * 2**20  # bytes to conclude with, where the runs have taken all the memory
 
 
 @dataclass(frozen=True)
@@ -181,6 +183,7 @@ def _searched(
     limit: Callable[[float], str],
 ) -> None:
     """Search until the end, or until something ends it."""
+    reserve = bytearray(RESERVE)
     try:
         with globals_kept(spec.main):
             for again in known:
@@ -192,10 +195,12 @@ def _searched(
                 state.note(run)
     except KeyboardInterrupt:
         state.cut = "interrupted"
-    except StepTooLong as hung:
-        state.cut = f"{hung.where}: a step ran on without ever waiting"
+    except (StepTooLong, Overrun) as cut:
+        hung = cut if isinstance(cut, StepTooLong) else StepTooLong()
+        state.cut = f"{hung.where}: {hung.what}"
         state.hung = True
     except MemoryError:
+        del reserve
         state.cut = "the memory that it may use is full (--memory)"
         state.hung = True
     state.cut = state.cut or search.cut
@@ -228,7 +233,7 @@ def _shrunk(
     try:
         until = elapsed() + budget.seconds
         return smallest(spec, parameters, best, enough=lambda: elapsed() > until)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, StepTooLong, MemoryError):  # what was found is not lost with it
         return replace(best, parameters=dict(parameters))
 
 

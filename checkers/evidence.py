@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -43,7 +46,7 @@ def gather(
     `where` is how the spec is loaded again, `source` the hash of its file, `folder` gets the trace.
     Its last line has what was found, so that the trace is all that a report needs.
     """
-    folder.mkdir(exist_ok=True)
+    folder = _writable(folder)
     texts = parameters_text(example.parameters)
     shown = example.shown
     settings = shown.settings if shown is not None else example.settings
@@ -53,7 +56,7 @@ def gather(
     }  # fmt: skip
     if shown is not None:
         header["shown"] = told(example)
-    file = TraceFile(folder / f"{file_name(spec.name)}.jsonl", header)
+    file = TraceFile(_place(folder, file_name(spec.name), where), header)
     keep = Recorder(keep=True)
     _, ended, again = judged_run(spec, example.parameters, settings, tape=Both(file.recorder, keep))
     digest = file.recorder.hash
@@ -71,6 +74,32 @@ def gather(
     blob = Blob(where, texts, example.settings, source, digest)
     events = tuple(json.loads(line) for line in keep.lines or ())
     return Evidence(str(file.path), blob.to_text(), events)
+
+
+def _writable(folder: Path) -> Path:
+    """Give the folder, or where it cannot be written a new one for what is temporary: a run that
+    was found is shown wherever the check was started."""
+    try:
+        folder.mkdir(exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except OSError:
+        pass  # it is a file, or what it lies in is read-only
+    return Path(tempfile.mkdtemp(prefix="simkernel-"))
+
+
+def _place(folder: Path, name: str, where: str) -> Path:
+    """Give where the trace goes: not on that of another spec whose file has the same name."""
+    path = folder / f"{name}.jsonl"
+    try:
+        with path.open("rb") as file:
+            theirs = json.loads(file.readline())["spec"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return path  # there is none, or none that can be read
+    if not isinstance(theirs, str) or os.path.normpath(theirs) == os.path.normpath(where):
+        return path
+    digest = hashlib.blake2b(os.path.normpath(where).encode(), digest_size=4).hexdigest()
+    return folder / f"{name}-{digest}.jsonl"
 
 
 def told(example: Counterexample) -> dict[str, Any]:

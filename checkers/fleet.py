@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from checkers.judged import Ending, Judged
 from checkers.search import Limit
 from checkers.workers import Lost, Told, Workers
-from simkernel.errors import StepTooLong
+from simkernel.errors import Overrun, StepTooLong
 from simkernel.leftovers import globals_kept
 from simkernel.settings import Settings
 from simkernel.spec import Spec
@@ -109,8 +109,8 @@ class Fleet:
                     break
                 try:
                     run, ended = hunt.run(number)
-                except StepTooLong as hung:
-                    share.ended = hung
+                except (StepTooLong, Overrun) as cut:
+                    share.ended = cut if isinstance(cut, StepTooLong) else StepTooLong()
                     break
                 except MemoryError:
                     share.ended = MemoryError()  # without its traceback, which holds the run

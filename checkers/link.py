@@ -105,6 +105,7 @@ class Link:
 def forked(work: Callable[[Link], bytes], others: list[Link]) -> Link:
     """Let a child do some work, and give the way to it; `others` are the ways that it has not."""
     ours, theirs = socket.socketpair()
+    parent = os.getpid()
     with warnings.catch_warnings():
         # The watchdog's thread holds nothing that a child needs, which starts its own.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -113,13 +114,13 @@ def forked(work: Callable[[Link], bytes], others: list[Link]) -> Link:
         ours.close()
         for other in others:
             other.socket.close()
-        _work(work, Link(theirs))
+        _work(work, Link(theirs), parent)
     theirs.close()
     ours.settimeout(POLL_S)
     return Link(ours, pid)
 
 
-def _work(work: Callable[[Link], bytes], link: Link) -> None:
+def _work(work: Callable[[Link], bytes], link: Link, parent: int) -> None:
     """Work in a child, to the end."""
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
@@ -127,7 +128,7 @@ def _work(work: Callable[[Link], bytes], link: Link) -> None:
         # Who waits for nobody need not know; and nothing is collected before the last word.
         with seldom_collected(), suppress(EOFError, ConnectionError):
             try:
-                with watchdog():
+                with watchdog(parent=parent):
                     content = work(link)
                 link.send(DONE, content)
             except (EOFError, ConnectionError):

@@ -14,8 +14,9 @@ from checkers.ltl import FALSE, TRUE, Formula, Predicate, predicates
 from checkers.machines.refinement import Possible, Refinement
 from checkers.reading import Reading
 from checkers.world import World
-from simkernel.errors import SimkernelError, UsageError
+from simkernel.errors import Overrun, SimkernelError, StepTooLong, UsageError
 from simkernel.kernel import driver
+from simkernel.kernel.awaited import context
 from simkernel.kernel.machine import Machine
 from simkernel.terms import exact_key, show, thaw
 
@@ -272,8 +273,12 @@ class Monitor:
     @staticmethod
     def _asked(name: str, question: Callable[[World], Any], world: World) -> Any:
         try:
+            context.question += 1  # as `asked` does, which is dear here: this is asked very often
+            context.asking = True
             return question(world)
-        except SimkernelError:
+        except Overrun as cut:
+            raise StepTooLong(f"property {name!r}", "it gave no answer") from cut
+        except (SimkernelError, MemoryError):
             raise
         except Exception as error:
             raise UsageError(
@@ -281,3 +286,5 @@ class Monitor:
                 where="properties=",
                 hint="A property has to give an answer in every situation, the first included.",
             ) from error
+        finally:
+            context.asking = False

@@ -126,7 +126,7 @@ class Shrinker:
         self.tries_left -= 1
         try:
             taken = self.made(settings or self.settings, pick)
-        except SimkernelError:
+        except (SimkernelError, MemoryError):
             return None  # another mistake than the one that is looked for
         shows = any(finding.identity == self.failure for finding in taken.found)
         return taken if shows else None
@@ -350,7 +350,7 @@ def _hunted(
             found = run.findings(ended)
             if any(finding.identity == failure for finding in found):
                 return Counterexample(foremost(found, failure), one, run.m.count, ended)
-        except SimkernelError:
+        except (SimkernelError, MemoryError):
             return None
         finally:
             run.m.close()

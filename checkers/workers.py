@@ -111,13 +111,14 @@ class Workers(Generic[T]):
 
     def _begin(self, at: int, task: Callable[[], T], deadline: float, attempts: int) -> None:
         reading, writing = os.pipe()
+        parent = os.getpid()
         with warnings.catch_warnings():
             # The watchdog's thread holds nothing that a child needs, which starts one of its own.
             warnings.simplefilter("ignore", DeprecationWarning)
             pid = os.fork()
         if pid == 0:
             os.close(reading)
-            _work(task, writing)
+            _work(task, writing, parent)
         os.close(writing)
         child = _Child(at, task, pid, reading, deadline, attempts)
         self._children[reading] = child
@@ -200,7 +201,7 @@ class Told:
     stop = False
 
 
-def _work(task: Callable[[], Any], pipe: int) -> None:
+def _work(task: Callable[[], Any], pipe: int, parent: int) -> None:
     """Do a task in a child, send what it comes to, and end."""
     code = 1
     try:
@@ -211,7 +212,7 @@ def _work(task: Callable[[], Any], pipe: int) -> None:
 
         signal.signal(signal.SIGTERM, stop)
         try:
-            with watchdog():
+            with watchdog(parent=parent):
                 answer = (True, task())
             data = sent(answer)
         except BaseException as error:

@@ -210,14 +210,19 @@ class ForbiddenCall(UsageError):
 
 
 class StepTooLong(UsageError):
-    """Report a step that never came to its next wait."""
+    """Report a step that never came to its next wait, or a question that was never answered."""
 
-    def __init__(self, where: str = "") -> None:
+    def __init__(self, where: str = "", what: str = "a step ran on without ever waiting") -> None:
         super().__init__(
-            "a step ran on without ever waiting",
+            what,
             where=where or "a process body",
             hint="A loop in a body needs an `await` that can wait; long work is `await work(ms)`.",
         )
+
+
+class Overrun(BaseException):
+    """Cut what does not come to its end: raised into it, so that no `except Exception` of a loop
+    takes it for an error of its own. Who is cut reports StepTooLong."""
 
 
 class TraceUnreadable(UsageError):

@@ -12,9 +12,12 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from simkernel.errors import SpecError, UsageError
+from simkernel.errors import Overrun, SpecError, StepTooLong, UsageError
 from simkernel.kernel.guards import guards
+from simkernel.kernel.watchdog import asked, watchdog
 from simkernel.spec import Spec, of
+
+LOADING_S = 60.0  # libraries that a spec imports may take their time
 
 
 def load(where: str) -> Spec:
@@ -59,12 +62,19 @@ def _module(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(found)
     sys.modules[name] = module  # dataclasses look their module up
     try:
-        with guards():
+        with guards(), watchdog(LOADING_S), asked():
             loader.exec_module(module)
     except SyntaxError as error:
         raise SpecError(
             f"it does not parse: {error.msg}", path=str(path), line=error.lineno
         ) from error
+    except (StepTooLong, Overrun) as cut:
+        raise SpecError(
+            f"it was still being loaded after {LOADING_S:g} s",
+            path=str(path),
+            line=_line_in(path, cut.__cause__ or cut),
+            hint="What a system does belongs into `main` and the functions that it starts.",
+        ) from cut
     except (KeyboardInterrupt, MemoryError):
         raise
     except UsageError:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-from simkernel.errors import ArgumentError, ErlangError, Exit, SimkernelError, Throw
+from simkernel.errors import ArgumentError, ErlangError, Exit, Overrun, SimkernelError, Throw
 from simkernel.fingerprint import Renaming, canonical
 from simkernel.freezing import Frozen, freeze, thaw
 from simkernel.maps import Map
@@ -92,7 +92,7 @@ def stack_of(exception: BaseException, leave_out: Callable[[str], bool] = is_our
 
 
 _NOBODYS: list[type[BaseException]] = [
-    KeyboardInterrupt, MemoryError, GeneratorExit, SimkernelError,
+    KeyboardInterrupt, MemoryError, GeneratorExit, SimkernelError, Overrun,
 ]  # fmt: skip
 
 
@@ -134,6 +134,11 @@ def reason_of(exception: BaseException, leave_out: Callable[[str], bool] = is_ou
             return ("nocatch", value), stack_of(exception, leave_out)
         case ErlangError(reason=reason):
             return reason, stack_of(exception, leave_out)
+    return raised_reason(exception, leave_out)
+
+
+def raised_reason(exception: BaseException, leave_out: Callable[[str], bool] = is_ours) -> Term:
+    """Give the exit reason that is an exception of Python, whichever it is."""
     raised = Raised(type(exception).__name__, _text_of(exception))
     return raised, stack_of(exception, leave_out)
 

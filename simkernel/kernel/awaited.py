@@ -26,6 +26,7 @@ class Context:
     """Which process is running now, and what its step has left so far."""
 
     __slots__ = (
+        "asking",
         "careful",
         "code",
         "lasti",
@@ -33,6 +34,7 @@ class Context:
         "origin",
         "outbox",
         "process",
+        "question",
         "unawaited",
     )
 
@@ -46,6 +48,10 @@ class Context:
         self.careful = True
         self.code: Any = None
         self.lasti = 0
+        # Whether code of the user's is asked something outside of a process, such as a property,
+        # and how often that was so: by this the watchdog sees that there are answers.
+        self.asking = False
+        self.question = 0
         # What the last process made was to run: of many children of one kind it is kept once.
         self.origin: tuple[Any, Any] = (None, ())
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from simkernel.errors import Overrun, StepTooLong
 from simkernel.kernel import codes
 from simkernel.kernel.alarms import enlist
 from simkernel.kernel.awaited import context
 from simkernel.kernel.channels import catch_up
 from simkernel.kernel.mailbox import ANSWERED, refuse
 from simkernel.kernel.process import AT_REST, DEAD, EXITING, Process, copied
-from simkernel.terms import Pid
+from simkernel.terms import Pid, stack_of
 
 if TYPE_CHECKING:
     from simkernel.kernel.machine import Machine
@@ -166,10 +167,19 @@ def close(m: Machine, p: Process) -> None:
     dictionary = copied(p.dictionary)
     try:
         _shut(body)
+    except Overrun as cut:
+        raise too_long(p, cut) from cut
     finally:
         context.machine, context.process, context.outbox, context.unawaited = kept
         p.created, p.made, p.sent, p.notes = created, made, sent, notes
         p.dictionary = dictionary
+
+
+def too_long(p: Process, cut: Overrun) -> StepTooLong:
+    """Say where the body of `p` was cut."""
+    frames = stack_of(cut)
+    where = f"{frames[0][0]}.{frames[0][1]}, line {frames[0][2]}" if frames else "its body"
+    return StepTooLong(f"{p.pid} in {where}")
 
 
 def _shut(body: Any) -> None:
@@ -178,7 +188,7 @@ def _shut(body: Any) -> None:
         context.unawaited = None
         try:
             body.close()
-        except (KeyboardInterrupt, MemoryError):
+        except (KeyboardInterrupt, MemoryError, Overrun):
             raise
         except BaseException:
             continue

@@ -39,17 +39,19 @@ FORBIDDEN: tuple[tuple[Any, tuple[str, ...], str], ...] = (
     (time, ("sleep",), _SLEEP),
     (random, ("random", "randint", "randrange", "choice", "choices", "shuffle", "sample", "uniform",
               "gauss", "expovariate", "getrandbits", "betavariate", "triangular"), _CHANCE),
-    (os, ("urandom", "getpid"), _CHANCE),
+    (os, ("urandom", "getpid", "getppid"), _CHANCE),
     (os, ("_exit", "abort", "kill"), "exit(reason), or exit(pid, reason) of another process"),
-    (os, ("fork", "system", "popen"), _OUTSIDE),
+    (os, ("system", "popen"), _OUTSIDE),
     (subprocess, ("run", "call", "check_call", "check_output"), _OUTSIDE),
     (subprocess.Popen, ("__init__",), _OUTSIDE),
     (socket, ("create_connection", "create_server"), _OUTSIDE),
     (socket.socket, ("__init__",), _OUTSIDE),
     (builtins, ("input",), "a parameter of main"),
     (uuid, ("uuid1", "uuid4"), "make_ref()"),
-    (secrets, ("token_bytes", "token_hex", "token_urlsafe", "randbelow", "choice"), _CHANCE),
+    (secrets, ("token_bytes", "token_hex", "token_urlsafe", "randbelow", "randbits", "choice"),
+     _CHANCE),
     (threading.Thread, ("start",), "spawn(fn, *args)"),
+    (os, ("fork", "forkpty"), "spawn(fn, *args)"),
     (asyncio, ("run", "new_event_loop", "get_event_loop", "create_task", "gather"),
      "spawn(fn, *args)"),
     (asyncio, ("sleep", "wait_for"), _SLEEP),
@@ -126,6 +128,8 @@ def _all_guarded() -> list[tuple[Any, str, Any]]:
     guarded = []
     for owner, names, instead in FORBIDDEN:
         for name in names:
+            if not hasattr(owner, name):  # no system but Unix can fork
+                continue
             real = getattr(owner, name)
             guarded.append((owner, name, _guard(f"{owner.__name__}.{name}", real, instead)))
     guarded.append(

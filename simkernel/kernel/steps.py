@@ -9,15 +9,15 @@ from __future__ import annotations
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from simkernel.errors import StepTooLong, UsageError
+from simkernel.errors import Overrun, UsageError
 from simkernel.kernel import codes
 from simkernel.kernel.awaited import Awaited, Hibernated, Receive, Rest, context, forgotten
 from simkernel.kernel.effects import Again
-from simkernel.kernel.ends import close, end, tell
+from simkernel.kernel.ends import close, end, tell, too_long
 from simkernel.kernel.patterns import TIMEOUT, taken, takes
 from simkernel.kernel.perform import PERFORM, WAITS
 from simkernel.kernel.process import BUSY, NO_REF, WAITING, Process, Timer, copied
-from simkernel.terms import ErlangError, Frozen, freeze, reason_of, stack_of, thaw
+from simkernel.terms import ErlangError, Frozen, freeze, raised_reason, reason_of, thaw
 
 if TYPE_CHECKING:
     from simkernel.kernel.machine import Machine
@@ -181,9 +181,15 @@ def stopped(m: Machine, p: Process, stop: BaseException) -> Any:
     while True:  # no recursion: a loop of tail calls may never wait
         p.body = None
         if type(stop) is not StopIteration:
-            if isinstance(stop, StepTooLong):
-                raise StepTooLong(f"{p.pid} in {_innermost(stop)}") from stop
-            return (codes.END, freeze(reason_of(stop), "reason"))
+            if isinstance(stop, Overrun):
+                raise too_long(p, stop) from stop
+            if isinstance(stop, MemoryError):
+                # What the step has taken is given back at once: whoever says so needs some, too.
+                context.outbox.clear()
+                raise stop.with_traceback(None)
+            # Who closes a body does not come by here: this one was raised by the body itself.
+            reason = raised_reason if isinstance(stop, GeneratorExit) else reason_of
+            return (codes.END, freeze(reason(stop), "reason"))
         if type(stop.value) is not Again:
             return returned(m, p, stop.value)
         p.origin = (freeze(stop.value.function, "function"), stop.value.args)
@@ -192,11 +198,6 @@ def stopped(m: Machine, p: Process, stop: BaseException) -> Any:
             return begin(m, p)
         except BaseException as again:
             stop = again
-
-
-def _innermost(error: BaseException) -> str:
-    frames = stack_of(error)
-    return f"{frames[0][0]}.{frames[0][1]}, line {frames[0][2]}" if frames else "its body"
 
 
 def returned(m: Machine, p: Process, result: Any) -> tuple[Any, ...]:

@@ -77,7 +77,9 @@ def _check_marked(
 
     wrong = ""
     try:
-        given = {name: item.funcargs[name] for name in inspect.signature(function).parameters}
+        # What pytest gives no value has a default.
+        names = inspect.signature(function).parameters
+        given = {name: item.funcargs[name] for name in names if name in item.funcargs}
         for name, value in given.items():
             freeze(value, f"argument {name}")
         Sim(item).check(_alone(function), given, **options)
@@ -221,7 +223,8 @@ class Sim:
         from simkernel.spec import Spec, declared_of
 
         of_mark = {name: options[name] for name in OF_SPEC if name in options}
-        name = self.item.nodeid.rpartition("/")[2].replace("::", "-")
+        path, _, test = self.item.nodeid.partition("::")
+        name = f"{path.rpartition('/')[2]}-{test.replace('::', '-')}"
         declared = {**declared_of(main), **of_mark}
         return Spec(name, main, dict(given), str(self.item.path), **declared)
 
@@ -250,7 +253,8 @@ class Sim:
         with _watched():
             evidence = gather(self.item.nodeid, spec, example, source, TRACES)
         self.item.user_properties.append(("simkernel-replay", evidence.blob))
-        again = f"pytest '{self._address()}' --sim-replay {evidence.blob}"
+        address = self._address().replace("'", "'\"'\"'")  # as a shell takes it
+        again = f"pytest '{address}' --sim-replay {evidence.blob}"
         return [
             *violation(example, evidence),
             f"    replay  {again}",

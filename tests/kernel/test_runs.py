@@ -214,6 +214,8 @@ async def does_outside_things(what: str) -> Any:
         return input()
     if what == "thread":
         return threading.Thread(target=print).start()
+    if what == "process":
+        return os.fork() or os._exit(0)
     return asyncio.new_event_loop()
 
 
@@ -230,6 +232,7 @@ async def does_outside_things(what: str) -> Any:
         ("network", "socket.__init__"),
         ("terminal", "builtins.input"),
         ("thread", "Thread.start"),
+        ("process", "os.fork"),
         ("loop", "asyncio.new_event_loop"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+import shlex
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -325,3 +326,36 @@ def test_a_test_may_leave_its_run(tmp_path: Path) -> None:
     assert "1 failed, 2 skipped, 1 xfailed" in done.stdout, done.stdout
     assert "Violated on node" in done.stdout
     assert "a finding" in done.stdout
+
+
+NAMES = """
+import pytest
+
+@pytest.mark.sim(runs=5)
+@pytest.mark.parametrize("name", ["it's a/b::c"])
+async def test_quoted(name):
+    raise ValueError(name)
+
+@pytest.mark.sim(runs=5)
+async def test_defaults(times=3):
+    assert times == 3
+"""
+
+
+def test_the_printed_command_is_one_that_a_shell_takes_whatever_the_test_is_called(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "test_names.py").write_text(NAMES, encoding="utf-8")
+    told = pytest_run(tmp_path, "-q").stdout
+    (command,) = re.findall(r"replay  (pytest .*)", told)
+    words = shlex.split(command)
+    assert words[:3] == ["pytest", "test_names.py::test_quoted[it's a/b::c]", "--sim-replay"]
+    again = pytest_run(tmp_path, "-q", *words[1:])
+    assert "1 failed" in again.stdout, again.stdout
+    assert "trace   .simkernel/test_names.py-test_quoted-it-s-a-b-c-.jsonl" in told
+
+
+def test_a_parameter_with_a_default_is_no_fixture(tmp_path: Path) -> None:
+    (tmp_path / "test_names.py").write_text(NAMES, encoding="utf-8")
+    told = pytest_run(tmp_path, "-q", "-k", "defaults").stdout
+    assert "1 passed" in told, told
