@@ -80,14 +80,15 @@ class _Progress:
         self, ending: Ending, transitions: int, settings: Callable[[], Settings], at: int = 0
     ) -> None:
         """Note what a run that has ended shows."""
-        self.runs += 1
+        found, ended = ending.findings, ending.ended
+        self.runs += ended != driver.LATE or bool(found)  # what was cut is no run that holds
         self.clock_reads |= frozenset(ending.clock_reads)
-        self.budget_hits += ending.ended == driver.BUDGET
+        self.budget_hits += ended == driver.BUDGET
         self.suspected |= frozenset(ending.hot)
-        found = ending.findings
         self.hits += bool(found)
         if found and self._better(found, transitions):
-            self.best = Counterexample(found, settings(), transitions, ending.ended)
+            ended = driver.BUDGET if ended == driver.LATE else ended  # as it is when made again
+            self.best = Counterexample(found, settings(), transitions, ended)
             self.best_at = at
 
     def shows(self, example: Counterexample) -> None:
@@ -152,7 +153,8 @@ def check(
     state = _Progress()
     plan = Plan(spec, parameters, network, budget.runs, budget.effects, seed, faults, time, rare)
     fleet = _fleet(workers, spec, budget, elapsed, state)
-    search = begin(strategy, replace(plan, fleet=fleet))
+    plan = replace(plan, fleet=fleet, late=lambda: elapsed() > budget.seconds)
+    search = begin(strategy, plan)
 
     def limit(share: float) -> str:
         state.seconds = elapsed()

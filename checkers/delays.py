@@ -31,6 +31,7 @@ class Delays:
         self.runs = 0
         self.transitions = 0
         self.picks: tuple[tuple[int, str], ...] = ()
+        self.last: Judged | None = None
         self._waiting: list[deque[Skips]] = [deque([()])]
 
     def ends(
@@ -62,7 +63,7 @@ class Delays:
 
     def run(self, skips: Skips) -> tuple[Judged, str]:
         """Make a schedule; `branches` and `picks` are its own then."""
-        run = self.make()
+        run = self.last = self.make()
         self.branches: list[Branch] = []
         return run, self._run(run, skips)
 

@@ -17,6 +17,7 @@ from checkers.judged import Ending, Judged
 from checkers.search import Limit
 from checkers.workers import Lost, Told, Workers
 from simkernel.errors import Overrun, StepTooLong
+from simkernel.kernel import driver
 from simkernel.leftovers import globals_kept
 from simkernel.settings import Settings
 from simkernel.spec import Spec
@@ -117,7 +118,8 @@ class Fleet:
                     break
                 share.runs += 1
                 share.transitions += run.m.count
-                share.seen[run.judges.behaviour(run.m)] += 1
+                if ended != driver.LATE:
+                    share.seen[run.judges.behaviour(run.m)] += 1
                 share.more.append(hunt.more())
                 share.judge.judge(run, ended, hunt.settings)
                 run.m.close()

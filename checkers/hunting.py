@@ -95,7 +95,8 @@ class Hunting(Base, ABC):
             run, ended = self.run(number)
             self.runs += 1
             self.transitions += run.m.count
-            self.seen.add(run.judges.behaviour(run.m))
+            if ended != driver.LATE:
+                self.seen.add(run.judges.behaviour(run.m))
             yield run, ended
             run.m.close()
         self.cut = self.cut or f"the budget of {self.plan.runs} runs is spent"
@@ -136,7 +137,7 @@ class Hunting(Base, ABC):
     ) -> tuple[Judged, str]:
         """Make a run that a scheduler picks, with faults at random places."""
         settings = self.drawn(number, "recorded")
-        run = self.plan.judged(settings, kind=Watched)
+        run = self.plan.hunted(settings, kind=Watched)
         run.judges.remember()
         m = run.m
         assert isinstance(m, Watched)
@@ -155,7 +156,7 @@ class Hunting(Base, ABC):
             if picked != options[0]:
                 picks.append((m.count, str(picked)))
             picking.perform(picked, run.apply)
-        self._settings = replace(settings, picks=tuple(picks))
+        self._settings = run.as_made(replace(settings, picks=tuple(picks)))
         if self.learning:
             self.length = max(self.length, m.count)
         return run, ended
@@ -192,9 +193,11 @@ class Walks(Hunting):
         if self.plan.faults:
             return self.scheduled(number, WalkScheduler)
         self._settings = self.drawn(number, "walk")
-        walk = self.plan.judged(self._settings)
+        walk = self.plan.hunted(self._settings)
         walk.judges.remember()
-        return walk, walk.run(chooser_of(self._settings), self.plan.effects)
+        ended = walk.run(chooser_of(self._settings), self.plan.effects)
+        self._settings = walk.as_made(self._settings)
+        return walk, ended
 
 
 class Scheduled(Hunting):

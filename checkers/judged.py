@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from checkers.findings import KINDS, Finding, crashes_so_far, findings
@@ -16,6 +17,7 @@ from simkernel.settings import Settings
 from simkernel.spec import Spec, chooser_of
 from simkernel.terms import Pid, Ref
 
+LATE_EVERY = 4_096  # transitions between two looks at the time
 RANKS = {kind: rank for rank, kind in enumerate(KINDS)}
 
 
@@ -56,10 +58,12 @@ class Judged:
         self.judges = Judges()
         self.m.listens(self.judges)
         self.ok = self.monitor.step(self.m) if self.monitor.watching else True
+        self.late: Callable[[], bool] | None = None  # of a run that may be cut: is it time to
+        self.is_late = False
 
     def enabled(self) -> list[Transition]:
-        """Give what may happen next; nothing once a property has failed."""
-        return self.m.enabled() if self.ok else []
+        """Give what may happen next; nothing once a property has failed, or it is late."""
+        return self.m.enabled() if self.ok and not self.is_late else []
 
     def apply(self, transition: Transition) -> None:
         """Perform a transition and look at what it led to."""
@@ -69,6 +73,8 @@ class Judged:
             self.ok = self.monitor.step(m)
         if m.count % self.judges.lengths.every == 0:
             self.judges.lengths.sample(m)
+        if self.late is not None and m.count % LATE_EVERY == 0:
+            self.is_late = self.late()
 
     def run(self, chooser: Chooser, budget: int) -> str:
         """Run to the end, or until a property fails; says why it ended."""
@@ -82,7 +88,13 @@ class Judged:
 
     def ended(self) -> str:
         """Say why nothing is enabled."""
+        if self.is_late:
+            return driver.LATE
         return driver.ended(self.m) if self.ok else driver.FAILED
+
+    def as_made(self, settings: Settings) -> Settings:
+        """Give settings of this run: where it was late, it is no longer when it is made again."""
+        return replace(settings, effects_max=self.m.count) if self.is_late else settings
 
     def findings(self, ended: str) -> list[Finding]:
         """Give what is wrong with the run; of one that was cut by its budget only what grows."""
@@ -91,12 +103,14 @@ class Judged:
         if ended == driver.FAILED:
             found = self.monitor.findings(self.m, ended)
             return [one for one in found if one.kind not in self.expect]
+        if ended == driver.LATE:
+            ended = driver.BUDGET
         more = [] if ended == driver.BUDGET else self.monitor.findings(self.m, ended)
         return judgement(self.m, ended, self.judges, self.expect, more)
 
     def ending(self, ended: str) -> Ending:
         """Judge the run, which is over."""
-        cut = ended in (driver.BUDGET, driver.HORIZON)
+        cut = ended in (driver.BUDGET, driver.LATE, driver.HORIZON)
         hot = self.monitor.hot(self.m) if cut else ()
         reads = tuple(sorted(self.m.clock_reads))
         return Ending(ended, tuple(self.findings(ended)), hot, reads)

@@ -36,10 +36,17 @@ class Plan:
     time: str = ANY_TIME
     rare: bool = False
     fleet: Any = None  # `checkers.fleet.Fleet`, where several processes search
+    late: Callable[[], bool] | None = None  # whether the time for the search is over
 
     def judged(self, settings: Settings, **options: Any) -> Judged:
         """Make a run."""
         return Judged(self.spec, self.parameters, settings, **options)
+
+    def hunted(self, settings: Settings, **options: Any) -> Judged:
+        """Make a run that is cut where the time for the search is over: it may be a long one."""
+        run = self.judged(settings, **options)
+        run.late = self.late
+        return run
 
     def recorded(self) -> Settings:
         """Give the settings of a run that a systematic search picks: its times are not drawn."""

@@ -39,7 +39,7 @@ class Hunt(Base):
     def ends(self, limit: Limit) -> Iterator[tuple[Judged, str]]:
         """Make the schedules with the fewest delays, `plan.runs` of them."""
         plan = self.plan
-        self.delays = search = Delays(lambda: plan.judged(plan.recorded()), depth_max=plan.effects)
+        self.delays = search = Delays(lambda: plan.hunted(plan.recorded()), depth_max=plan.effects)
 
         def cut() -> bool:
             self.cut = limit(1.0)
@@ -53,7 +53,7 @@ class Hunt(Base):
         while plan.fleet is not None and search.level() and not cut():
             self._together(limit)
         if not self.cut:
-            self.cut = "every schedule was made, but delay-bounded search only hunts"
+            self.cut = limit(1.0) or "every schedule was made, but delay-bounded search only hunts"
 
     def _together(self, limit: Limit) -> None:
         """Let several processes make the schedules that wait with the fewest delays."""
@@ -78,7 +78,8 @@ class Hunt(Base):
 
     def settings(self) -> Settings:
         """Replay the last run."""
-        return replace(self.plan.recorded(), picks=self.delays.picks)
+        recorded = replace(self.plan.recorded(), picks=self.delays.picks)
+        return recorded if self.delays.last is None else self.delays.last.as_made(recorded)
 
     def notes(self) -> list[str]:
         """Say how many delays were all tried."""

@@ -196,7 +196,7 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
         )
     report = _Report(options["as_json"], options["report_path"])
     jobs = [(path, spec, parameters) for (path, spec), parameters in zip(specs, given, strict=True)]
-    with memory_kept(options["memory"], options["workers"]), _witness(options) as witness:
+    with _witness(options) as witness, memory_kept(options["memory"], options["workers"]):
         for job, verdict in _verdicts(jobs, options):
             path, spec, parameters = job
             if isinstance(verdict, Verdict):
@@ -215,7 +215,7 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
 @contextmanager
 def _witness(options: dict[str, Any]) -> Iterator[Witness | None]:
     """Start the Python with another hash seed, unless nobody wants it."""
-    witness = None if options["no_witness"] else Witness()
+    witness = None if options["no_witness"] else Witness(options["memory"])
     try:
         yield witness
     finally:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from checkers.search import Plan
+from simkernel.cli.memory import memory_kept
 from simkernel.errors import Divergence, Nondeterminism, SimkernelError
 from simkernel.kernel.guards import guards
 from simkernel.kernel.watchdog import watchdog
@@ -30,7 +31,7 @@ from simkernel.trace.blob import parameters_text
 from simkernel.trace.writer import Recorder
 
 RUNS = 10
-EFFECTS_MAX = 2_000  # of one of these runs
+EFFECTS_MAX = 1_000  # of one of these runs
 SECONDS_MAX = 0.5  # for the runs of one spec
 STEP_SECONDS_MAX = 2.0
 PATIENCE_S = 10.0
@@ -62,16 +63,19 @@ def ways_of(plan: Plan) -> list[Settings]:
 
 
 class Witness:
-    """The other Python: started at once, asked once or more, and gone when its input ends."""
+    """The other Python: started at once, asked once or more, and gone when its input ends.
 
-    def __init__(self) -> None:
+    Its runs may take as many `megabytes` as those of the search.
+    """
+
+    def __init__(self, megabytes: int | None = None) -> None:
         own = os.environ.get("PYTHONHASHSEED", "random")
         self.hash_seed = "2" if own == "1" else "1"
         self._gone = ""
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__],
+                [sys.executable, "-m", __name__, *([] if megabytes is None else [str(megabytes)])],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONHASHSEED": self.hash_seed}, text=True, encoding="utf-8",
             )  # fmt: skip
@@ -86,9 +90,10 @@ class Witness:
         answer = self._ask(what.asked())
         if "hashes" not in answer:
             return NOT_SEEN.format(why=answer["error"])
-        for way, theirs in zip(what.ways, answer["hashes"], strict=False):
-            if _made(what.spec, what.parameters, way).hash != theirs:
-                raise self._differ(replace(what, ways=[way]))
+        with guards(), watchdog():
+            for way, theirs in zip(what.ways, answer["hashes"], strict=False):
+                if _made(what.spec, what.parameters, way).hash != theirs:
+                    raise self._differ(replace(what, ways=[way]))
         return ""
 
     def close(self) -> None:
@@ -142,7 +147,7 @@ class Witness:
 def _made(spec: Spec, parameters: Mapping[str, Any], way: Settings, keep: bool = False) -> Recorder:
     recorder = Recorder(keep=keep)
     m = spec.machine(parameters, way, tape=recorder)
-    with guards(), watchdog(STEP_SECONDS_MAX), suppress(Divergence):
+    with suppress(Divergence):
         run(m, way)  # up to where a recorded run leaves the recording
     recorder.flush()
     return recorder
@@ -161,8 +166,10 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         while len(hashes) < len(ways) and time.monotonic() < until:
             hashes.append(_made(spec, parameters, ways[len(hashes)]).hash)
         return {"hashes": hashes}
-    except (SimkernelError, MemoryError, RecursionError) as error:
-        return {"error": str(error).partition("\n")[0] or type(error).__name__}
+    except MemoryError:
+        return {"error": "the memory that it may use is full (--memory)"}
+    except (SimkernelError, RecursionError) as error:
+        return {"error": str(error).partition("\n")[0]}
 
 
 def main() -> None:
@@ -170,9 +177,11 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a spec prints is no answer
-    for line in sys.stdin:
-        answers.write(json.dumps(_answer(json.loads(line))) + "\n")
-        answers.flush()
+    megabytes = int(sys.argv[1]) if sys.argv[1:] else None
+    with guards(), watchdog(STEP_SECONDS_MAX), memory_kept(megabytes, 2):
+        for line in sys.stdin:
+            answers.write(json.dumps(_answer(json.loads(line))) + "\n")
+            answers.flush()
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ QUIET = "nothing is left to happen"
 RETURNED = "main has returned"
 HORIZON = "the horizon was reached"
 BUDGET = "the effect budget was hit"
+LATE = "the time for the search was over"
 FAILED = "a property failed"
 ROUND = "it goes round for ever"
 

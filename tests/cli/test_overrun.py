@@ -200,3 +200,32 @@ def test_workers_end_soon_after_who_forked_them_was_killed(tmp_path: Path) -> No
             break
         time.sleep(0.1)
     assert left == []
+
+
+GROWS = """
+from simkernel import GenServer, NoReply, Ok, receive, self_
+
+class Hoards(GenServer):
+    def init(self, _):
+        return Ok([])
+
+    def handle_cast(self, _, state):
+        GenServer.cast(self_(), "more")
+        return NoReply([*state, "more"])
+
+async def main():
+    _, pid = await GenServer.start_link(Hoards, None)
+    GenServer.cast(pid, "more")
+    await receive(idle=True)
+"""
+
+
+@pytest.mark.parametrize("strategy", ["portfolio", "walk", "pct", "delay"])
+def test_the_time_for_a_search_ends_a_run_that_lasts_longer(tmp_path: Path, strategy: str) -> None:
+    """It is no run that holds, either: nobody has seen its end."""
+    _, answer = checked(tmp_path, GROWS, "--strategy", strategy, "--effects", "10000000")
+    (verdict,) = answer["verdicts"]
+    searched = verdict["searched"]
+    assert (verdict["verdict"], searched["runs"]) == ("Inconclusive", 0)
+    assert searched["why_stopped"] == "the budget of 2 s is spent"
+    assert searched["transitions"] % 4_096 == 0
