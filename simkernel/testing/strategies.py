@@ -20,7 +20,7 @@ from checkers.judged import Judged
 from checkers.linearizable import Model
 from checkers.monitor import linearizable
 from simkernel.choice import FAULTS, first_of, owner
-from simkernel.errors import ArgumentError
+from simkernel.errors import ArgumentError, UsageError
 from simkernel.kernel.effects import receive, self_, send, spawn
 from simkernel.kernel.guards import guards
 from simkernel.kernel.watchdog import watchdog
@@ -143,6 +143,12 @@ def run_under(
     `network` is "node" or "cluster"; what `spec` declared of `main` counts, `properties` are added.
     """
     __tracebackhide__ = True  # of a failing test pytest shows the test
+    if not isinstance(schedule, Schedule):
+        raise UsageError(
+            f"run_under() takes a schedule first, not {schedule!r}",
+            where="run_under()",
+            hint="Write run_under(schedule, main), with a schedule that `schedules()` draws.",
+        )
     declared = declared_of(main)
     declared["properties"] = {**declared.get("properties", {}), **(properties or {})}
     name = getattr(main, "__name__", "main")

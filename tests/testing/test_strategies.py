@@ -27,7 +27,7 @@ from simkernel import (
     spawn,
     spec,
 )
-from simkernel.errors import ArgumentError, ForbiddenCall
+from simkernel.errors import ArgumentError, ForbiddenCall, UsageError
 from simkernel.terms import freeze, thaw
 from simkernel.testing.strategies import (
     Schedule,
@@ -210,6 +210,11 @@ async def reads_the_clock() -> None:
 def test_what_no_run_may_do_is_an_error() -> None:
     with pytest.raises(ForbiddenCall, match="time"):
         run_under(Schedule(), reads_the_clock)
+
+
+def test_a_schedule_comes_first() -> None:
+    with pytest.raises(UsageError, match=r"takes a schedule first, not <function start_cell"):
+        run_under(start_cell, Schedule())  # type: ignore[arg-type]
 
 
 def test_parallel_calls_run_under_any_schedule() -> None:
