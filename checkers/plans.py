@@ -310,10 +310,9 @@ def plans(run: Explored) -> Iterator[Plan]:
         if receive is not None and run.relaxed(receive.pid):
             yield from _receives(run, place, event)
     for place, actor, needs in run.lost:
-        if needs & ~run.all:
-            continue
         keep = _unhindered(run, run.all & ~run.after(place), actor, place)
-        if not _still_waits(run, keep, actor, place):
+        # What it had handled or done behind the arrival goes with it: then it never came so far.
+        if not needs & ~keep and not _still_waits(run, keep, actor, place):
             yield Plan(run, keep, actor)
     if run.left:
         yield from _before_the_end(run)

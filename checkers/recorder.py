@@ -373,7 +373,9 @@ class Recorder(Losses):
                 # What was not handled when it arrived waits for an event, whatever changed since.
                 if not soft or not self.footprints.at_once(p, signal):
                     break
-                if came != at and not self._known:
+                # Of what is taken back only that counts that it came.
+                freely = self.footprints.keeps and signal[0] == codes.S_DEMONITOR
+                if came != at and not self._known and not freely:
                     self._found += self.footprints.arrival(dest, signal, soft=True)
                 if signal[0] == codes.S_ANSWER:
                     self.woken[dest] = at
@@ -407,7 +409,7 @@ class Recorder(Losses):
             message = self.message(pid, came, at, content)
             self.consumed.setdefault(pid, []).append((self.monitors.flushed[signal[2]], message))
         elif signal[0] == codes.S_DEMONITOR and m.forgotten and signal[2] in m.forgotten:
-            m.forgotten[signal[2]] = at
+            m.forgotten[signal[2]] = came  # what it was behind does not depend on it
         self._at_once.append(pid)
 
     def _departures(self, at: int) -> None:
