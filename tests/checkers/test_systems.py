@@ -13,6 +13,7 @@ from simkernel import (
     ANY,
     TIMEOUT,
     Exit,
+    Task,
     demonitor,
     ets,
     monitor,
@@ -81,3 +82,17 @@ def test_a_demonitor_is_not_of_the_event_that_handles_what_is_before_it(
     )  # fmt: skip
     assert found.complete
     assert found.outcomes == all_outcomes(ignores_who_leaves_a_table, network)
+
+
+async def awaits_whom_it_ignores() -> Any:
+    task = Task.async_(ends)
+    await Task.ignore(task)
+    return await Task.await_(task, 5)
+
+
+@pytest.mark.parametrize("strategy", ["rf", "dpor"])
+def test_what_is_flushed_twice_is_gone_at_the_first_time(strategy: str) -> None:
+    """It was thought to be there until the second: a plan to take it was made in vain."""
+    found = explore(awaits_whom_it_ignores, strategy=strategy)
+    assert found.complete
+    assert found.outcomes == all_outcomes(awaits_whom_it_ignores, "node")
