@@ -313,7 +313,8 @@ class Recorder(Losses):
             self.footprints.sees(p, self.early, self._unsure if self.coarse else None)
         effect = p.effects[p.cursor]
         if effect[0] in (codes.DEMONITOR, codes.DEMONITOR_NOW):
-            if self.footprints.flushes(p, effect):
+            # One that was taken back before is gone since then.
+            if effect[1] in (p.monitors or ()) and self.footprints.flushes(p, effect):
                 self.monitors.flushed[effect[1]] = at
         elif effect[0] == codes.CANCEL and effect[1] in self.m.timers:
             self.lose(at, ("timer", effect[1]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import count
 from typing import Any
@@ -13,6 +14,7 @@ from simkernel import (
     ANY,
     TIMEOUT,
     Exit,
+    Task,
     demonitor,
     ets,
     monitor,
@@ -22,6 +24,7 @@ from simkernel import (
     spawn_link,
     unlink,
 )
+from tests.checkers import systems
 from tests.checkers.test_over import all_outcomes
 
 DOWN = ("DOWN", ANY, ANY, ANY, ANY)
@@ -81,3 +84,57 @@ def test_a_demonitor_is_not_of_the_event_that_handles_what_is_before_it(
     )  # fmt: skip
     assert found.complete
     assert found.outcomes == all_outcomes(ignores_who_leaves_a_table, network)
+
+
+async def awaits_whom_it_ignores() -> Any:
+    task = Task.async_(ends)
+    await Task.ignore(task)
+    return await Task.await_(task, 5)
+
+
+@pytest.mark.parametrize("strategy", ["rf", "dpor"])
+def test_what_is_flushed_twice_is_gone_at_the_first_time(strategy: str) -> None:
+    """It was thought to be there until the second: a plan to take it was made in vain."""
+    found = explore(awaits_whom_it_ignores, strategy=strategy)
+    assert found.complete
+    assert found.outcomes == all_outcomes(awaits_whom_it_ignores, "node")
+
+
+# --- Random systems ------------------------------------------------------------------------------
+
+
+def compared(drawn: Callable[[int], Any], seeds: Iterable[int]) -> int:
+    """Compare searches of classes with plain search; give how many systems of more than one
+    outcome there were that both came to the end of."""
+    done = 0
+    for seed in seeds:
+        network = ("node", "node", "cluster")[seed % 3]
+        every = all_outcomes(drawn(seed), network, most=1_000)
+        for strategy in ("rf", "dpor") if every is not None else ():
+            found = explore(
+                drawn(seed), strategy=strategy, network=network, seconds=200.0,
+                elapsed=partial(next, count(0.0)),
+            )  # fmt: skip
+            if found.complete:
+                assert found.outcomes == every, (seed, network, strategy)
+                done += len(found.outcomes) > 1
+    return done
+
+
+def test_classes_have_every_end_of_random_owners() -> None:
+    assert compared(systems.tasks, range(370, 394)) > 10
+
+
+def test_classes_have_every_end_of_random_trees() -> None:
+    assert compared(systems.trees, range(4)) > 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("drawn", "seeds", "least"),
+    [(systems.tasks, range(1_000, 1_080), 40), (systems.trees, range(100, 130), 8)],
+)
+def test_classes_have_every_end_of_more_random_systems(
+    drawn: Callable[[int], Any], seeds: range, least: int
+) -> None:
+    assert compared(drawn, seeds) > least
