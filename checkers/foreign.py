@@ -251,9 +251,10 @@ class Elsewhere(History):
         line, kind = self._nodes[node]
         event = Event()
         event.actor = ("body", line.process) if kind != "arrive" else ("way", *line.key[:2])
-        event.receive, event.past = None, 1 << self.place[node]
+        event.receive, event.past, event.direct = None, 1 << self.place[node], 0
         for cause in causes:
             event.past |= pasts[self.place[cause]]
+            event.direct |= 1 << self.place[cause]
         pasts.append(event.past)
         return event
 

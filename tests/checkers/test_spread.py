@@ -175,10 +175,10 @@ DIES = (
 import os, signal
 import checkers.breadth as breadth, checkers.link as link
 options, begun, seen, mortal = breadth.Situations.options, link._work, 0, False
-def begins(work, way):
+def begins(work, way, parent):
     global mortal
     mortal = work.args[0] == 0 or work.func.__name__ == "_dig"
-    begun(work, way)
+    begun(work, way, parent)
 def dies(self):
     global seen
     seen += 1
