@@ -6,7 +6,7 @@ import datetime
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -196,39 +196,32 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
         )
     report = _Report(options["as_json"], options["report_path"])
     jobs = [(path, spec, parameters) for (path, spec), parameters in zip(specs, given, strict=True)]
-    with _witness(options) as witness, memory_kept(options["memory"], options["workers"]):
+    other = nullcontext() if options["no_witness"] else closing(Witness(options["memory"]))
+    with other as witness, memory_kept(options["memory"], options["workers"]):
         for job, verdict in _verdicts(jobs, options):
             path, spec, parameters = job
-            if isinstance(verdict, Verdict):
-                verdict = _witnessed(job, verdict, options, witness)
+            if isinstance(verdict, Verdict) and verdict.searched.why_stopped == "interrupted":
+                report.interrupted = True
+            elif isinstance(verdict, Verdict) and witness is not None:
+                try:
+                    verdict = _witnessed(job, verdict, options, witness)
+                except KeyboardInterrupt:  # what was found is not lost with it
+                    report.interrupted = True
             if isinstance(verdict, Nondeterminism):
                 if len(jobs) == 1:
                     raise verdict
                 report.refuse(path, verdict)
                 continue
             report.add(path, spec, verdict, parameters)
-            if verdict.searched.why_stopped == "interrupted":
-                report.interrupted = True
+            if report.interrupted:
+                break
     return report.finish(options["require_complete"])
 
 
-@contextmanager
-def _witness(options: dict[str, Any]) -> Iterator[Witness | None]:
-    """Start the Python with another hash seed, unless nobody wants it."""
-    witness = None if options["no_witness"] else Witness(options["memory"])
-    try:
-        yield witness
-    finally:
-        if witness is not None:
-            witness.close()
-
-
 def _witnessed(
-    job: Job, verdict: Verdict, options: dict[str, Any], witness: Witness | None
+    job: Job, verdict: Verdict, options: dict[str, Any], witness: Witness
 ) -> Verdict | Nondeterminism:
     """Compare runs of a spec, and the one that was found, with those under another hash seed."""
-    if witness is None or verdict.searched.why_stopped == "interrupted":
-        return verdict
     path, spec, parameters = job
     plan = Plan(
         spec, parameters, options["network"], effects=options["effects"], seed=options["seed"],
@@ -407,7 +400,7 @@ class _Report:
         self.objects: list[dict[str, Any]] = []
         self.verdicts: list[Verdict] = []
         self.interrupted = False
-        self.diverged = False
+        self.refused = 0
 
     def add(self, path: str, spec: Spec, verdict: Verdict, parameters: dict[str, Any]) -> None:
         """Keep a verdict; print it, and for a violation write and list its run."""
@@ -428,7 +421,7 @@ class _Report:
 
     def refuse(self, path: str, error: Nondeterminism) -> None:
         """Keep that nothing can be concluded of a spec, since its runs are not the same again."""
-        self.diverged = True
+        self.refused += 1
         if self.as_json:
             told = failure(error, exit_codes.DIVERGED)["error"]
             self.objects.append({"spec": path, "verdict": "Inconclusive", "error": told})
@@ -445,17 +438,16 @@ class _Report:
             and not all(v.complete for v in self.verdicts)
         ):
             code = exit_codes.INCONCLUSIVE
-        if self.diverged:
+        if self.refused:
             code = exit_codes.DIVERGED
         if self.interrupted:
             code = exit_codes.INTERRUPTED
         if self.as_json:
             emit({"schema": "simkernel.check/1", "exit": code, "verdicts": self.objects})
-        elif len(words) > 1:
-            counts = ", ".join(
-                f"{words.count(word)} {word.lower()}" for word in COLORS if word in words
-            )
-            click.echo(f"{len(words)} specs: {counts}")
+        elif len(words) + self.refused > 1:
+            counts = [f"{words.count(word)} {word.lower()}" for word in COLORS if word in words]
+            counts += [f"{self.refused} not deterministic"] if self.refused else []
+            click.echo(f"{len(words) + self.refused} specs: {', '.join(counts)}")
         return code
 
 

@@ -90,10 +90,15 @@ class Witness:
         answer = self._ask(what.asked())
         if "hashes" not in answer:
             return NOT_SEEN.format(why=answer["error"])
-        with guards(), watchdog():
-            for way, theirs in zip(what.ways, answer["hashes"], strict=False):
-                if _made(what.spec, what.parameters, way).hash != theirs:
-                    raise self._differ(replace(what, ways=[way]))
+        try:
+            with guards(), watchdog():
+                for way, theirs in zip(what.ways, answer["hashes"], strict=False):
+                    if _made(what.spec, what.parameters, way).hash != theirs:
+                        raise self._differ(replace(what, ways=[way]))
+        except Nondeterminism:
+            raise
+        except (SimkernelError, MemoryError) as error:  # what was concluded is not lost with it
+            return NOT_SEEN.format(why=_why(error))
         return ""
 
     def close(self) -> None:
@@ -166,10 +171,13 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         while len(hashes) < len(ways) and time.monotonic() < until:
             hashes.append(_made(spec, parameters, ways[len(hashes)]).hash)
         return {"hashes": hashes}
-    except MemoryError:
-        return {"error": "the memory that it may use is full (--memory)"}
-    except (SimkernelError, RecursionError) as error:
-        return {"error": str(error).partition("\n")[0]}
+    except (SimkernelError, MemoryError, RecursionError) as error:
+        return {"error": _why(error)}
+
+
+def _why(error: BaseException) -> str:
+    full = "the memory that it may use is full (--memory)"
+    return full if isinstance(error, MemoryError) else str(error).partition("\n")[0]
 
 
 def main() -> None:
