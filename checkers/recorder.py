@@ -36,10 +36,9 @@ from simkernel.kernel.machine import Transition
 from simkernel.kernel.process import AT_REST, Process, Timer
 from simkernel.terms import Pid, Ref
 
-# Events that leave little in the record, if they touch no way between processes: see `repeat`.
+# Events that leave little in the record, unless they touch one of the others: see `repeat`.
 PLAIN = frozenset({"do", "start", "take", "choose"})
 ODD = frozenset({"way", "ways", "kept", "clock", "timer"})
-"""Of what touches one of these, more is kept than the event."""
 
 
 class Recorder(Losses):
@@ -336,8 +335,9 @@ class Recorder(Losses):
             # Behind others a signal may find everything changed, unless it is a plain message, or
             # takes back a monitor of which nobody can tell.
             plain = signal[0] == codes.S_MESSAGE and signal[4] is None
-            freely = self.footprints.keeps and signal[0] == codes.S_DEMONITOR
-            soft = (plain or freely or not p.arrived) and self.footprints.at_once(p, signal)
+            soft = (plain or self._is_free(signal) or not p.arrived) and self.footprints.at_once(
+                p, signal
+            )
         if not self._known:
             self._found += self.footprints.arrival(dest, signal, soft=soft)
         if p is None:
@@ -358,6 +358,10 @@ class Recorder(Losses):
                 self.lose(at, ("body", dest))
         self._at_once.append(dest)
 
+    def _is_free(self, signal: tuple[Any, ...]) -> bool:
+        """Tell whether a signal takes back a monitor of which nobody can tell."""
+        return self.footprints.keeps and signal[0] == codes.S_DEMONITOR
+
     def _settle(self, at: int) -> None:
         """Let signals be handled that may as well be handled now."""
         m = self.m
@@ -375,8 +379,7 @@ class Recorder(Losses):
                 if not soft or not self.footprints.at_once(p, signal):
                     break
                 # Of what is taken back only that counts that it came.
-                freely = self.footprints.keeps and signal[0] == codes.S_DEMONITOR
-                if came != at and not self._known and not freely:
+                if came != at and not self._known and not self._is_free(signal):
                     self._found += self.footprints.arrival(dest, signal, soft=True)
                 if signal[0] == codes.S_ANSWER:
                     self.woken[dest] = at

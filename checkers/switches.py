@@ -26,6 +26,8 @@ from heapq import heappop, heappush
 from itertools import pairwise
 from typing import NamedTuple
 
+from checkers.events import places as places_of
+
 SETS_MAX = 3_000
 """How many sets of events the search looks at before it gives up being exact."""
 
@@ -84,7 +86,7 @@ class _Blocks:
         self.runs = [sorted([*places, *self.free]) for places in self.own]
         self.after = [0] * len(past)
         for later, before in enumerate(past):
-            for place in _places(before):
+            for place in places_of(before):
                 self.after[place] |= 1 << later
         acting = sum(self.bits)
         self.others = [acting & ~bits for bits in self.bits]
@@ -96,7 +98,7 @@ class _Blocks:
         others = self.others[lane]
         many: dict[int, int] = {}
         for place in reversed(self.own[lane]):
-            later = _places(self.after[place] & self.bits[lane] & ~(1 << place))
+            later = places_of(self.after[place] & self.bits[lane] & ~(1 << place))
             between = self.after[place] & others
             many[place] = 1 + max((many[f] for f in later if self.past[f] & between), default=0)
         return sorted(((blocks, place) for place, blocks in many.items()), reverse=True)
@@ -141,15 +143,15 @@ class _Blocks:
         if not left:
             return True
         waiting = 0
-        for place in _places(more & self.bits[lane] & ~done):
+        for place in places_of(more & self.bits[lane] & ~done):
             waiting |= self.after[place]
         waiting &= self.others[lane] & ~done
-        return all(self.past[place] & waiting for place in _places(left))
+        return all(self.past[place] & waiting for place in places_of(left))
 
     def places(self, way: Sequence[int]) -> Iterator[int]:
         """Give the events of a way of sets, each block in the order of the run."""
         for before, now in zip((0, *way), way, strict=False):
-            yield from _places(now & ~before)
+            yield from places_of(now & ~before)
 
 
 def _exact(blocks: _Blocks, sets_max: int) -> list[int] | None:
@@ -200,10 +202,3 @@ def _beam(blocks: _Blocks) -> list[int]:
                     found[more] = None
         level = sorted(found, key=blocks.least)[:width]
     return _way(came, blocks.all)
-
-
-def _places(bits: int) -> Iterator[int]:
-    while bits:
-        lowest = bits & -bits
-        yield lowest.bit_length() - 1
-        bits ^= lowest
