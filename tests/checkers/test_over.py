@@ -4,6 +4,7 @@ passed makes it another, for searches of classes as for plain search."""
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import count
 from math import inf
@@ -231,20 +232,28 @@ async def acts(main: Any, operations: list[tuple[str, int]]) -> None:
     log(tuple(heard))
 
 
-def compared(seeds: range) -> int:
-    """Compare random programs; give how many there were that both searches came to the end of."""
+def compared(
+    seeds: Iterable[int],
+    drawn: Callable[[int], Any] = drawn,
+    *,
+    most: int = 6_000,
+    seconds: float = 1_000.0,
+    outcomes: int = 1,
+) -> int:
+    """Compare searches of classes with plain search on random programs, within bounds of the two;
+    give how many of at least so many outcomes there were that both came to the end of."""
     done = 0
     for seed in seeds:
         network = ("node", "node", "cluster")[seed % 3]
-        every = all_outcomes(drawn(seed), network, most=6_000)
+        every = all_outcomes(drawn(seed), network, most=most)
         for strategy in ("rf", "dpor") if every is not None else ():
             found = explore(
-                drawn(seed), strategy=strategy, network=network, seconds=1_000.0,
+                drawn(seed), strategy=strategy, network=network, seconds=seconds,
                 elapsed=partial(next, count(0.0)),
             )  # fmt: skip
             if found.complete:
                 assert found.outcomes == every, (seed, network, strategy)
-                done += 1
+                done += len(found.outcomes) >= outcomes
     return done
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from itertools import count
 from typing import Any
@@ -25,7 +25,7 @@ from simkernel import (
     unlink,
 )
 from tests.checkers import systems
-from tests.checkers.test_over import all_outcomes
+from tests.checkers.test_over import all_outcomes, compared
 
 DOWN = ("DOWN", ANY, ANY, ANY, ANY)
 
@@ -103,30 +103,15 @@ def test_what_is_flushed_twice_is_gone_at_the_first_time(strategy: str) -> None:
 # --- Random systems ------------------------------------------------------------------------------
 
 
-def compared(drawn: Callable[[int], Any], seeds: Iterable[int]) -> int:
-    """Compare searches of classes with plain search; give how many systems of more than one
-    outcome there were that both came to the end of."""
-    done = 0
-    for seed in seeds:
-        network = ("node", "node", "cluster")[seed % 3]
-        every = all_outcomes(drawn(seed), network, most=1_000)
-        for strategy in ("rf", "dpor") if every is not None else ():
-            found = explore(
-                drawn(seed), strategy=strategy, network=network, seconds=200.0,
-                elapsed=partial(next, count(0.0)),
-            )  # fmt: skip
-            if found.complete:
-                assert found.outcomes == every, (seed, network, strategy)
-                done += len(found.outcomes) > 1
-    return done
+several = partial(compared, most=1_000, seconds=200.0, outcomes=2)
 
 
 def test_classes_have_every_end_of_random_owners() -> None:
-    assert compared(systems.tasks, range(370, 394)) > 10
+    assert several(range(370, 394), systems.tasks) > 10
 
 
 def test_classes_have_every_end_of_random_trees() -> None:
-    assert compared(systems.trees, range(4)) > 2
+    assert several(range(4), systems.trees) > 2
 
 
 @pytest.mark.slow
@@ -137,4 +122,4 @@ def test_classes_have_every_end_of_random_trees() -> None:
 def test_classes_have_every_end_of_more_random_systems(
     drawn: Callable[[int], Any], seeds: range, least: int
 ) -> None:
-    assert compared(drawn, seeds) > least
+    assert several(seeds, drawn) > least
